@@ -1,0 +1,82 @@
+# Everything a person or a CI does with this project. `make help` lists it.
+# Needs Python 3.11 or newer with venv, make, and a way to PyPI; nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The newest interpreter on the machine that is new enough; PYTHON=... overrides it.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# A virtual environment of its own for every SDK that the tests call us with.
+SDKS := zai-sdk
+SDK_VENVS := $(SDKS:%=.venv-sdk/%/.ready)
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
+		while IFS='|' read -r name text; do printf '  \033[1m%-12s\033[0m %s\n' "$$name" "$$text"; done
+
+$(VENV)/.ready: requirements-dev.txt pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is missing: install python3 (and python3-venv) first"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: install python3-venv first"; exit 1; }
+	@echo "setting up $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+.venv-sdk/%/.ready: tests/sdk/%.txt $(VENV)/.ready
+	@echo "setting up .venv-sdk/$*"
+	@$(PYTHON) -m venv --clear .venv-sdk/$*
+	@.venv-sdk/$*/bin/pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.ready ## Make the virtual environment (every other target does so too)
+
+.PHONY: demo
+demo: $(VENV)/.ready ## Make videos through the whole way on this machine: store, simulator, gateway
+	@$(BIN)/gateway demo
+
+.PHONY: run
+run: $(VENV)/.ready ## Run the gateway with the settings of the environment and gateway.yaml
+	@$(BIN)/gateway serve
+
+.PHONY: test
+test: $(VENV)/.ready $(SDK_VENVS) ## Run the tests: real store, real HTTP, real SDKs
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: check
+check: $(VENV)/.ready ## Run ruff, mypy and the import contract
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: $(VENV)/.ready ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: bench
+bench: $(VENV)/.ready ## Measure submits and cached results beside bare FastAPI and bare uvicorn
+	@$(BIN)/python -m bench
+
+.PHONY: containers
+containers: ## Build the image for real and run the compose demo (Debian, root)
+	@bash deploy/containers.sh
+
+.PHONY: lock
+lock: $(VENV)/.ready ## Pin the newest allowed versions, with hashes, into the requirements files
+	@$(LOCK) --upgrade pyproject.toml -o requirements.txt
+	@$(LOCK) --upgrade pyproject.toml --group dev -o requirements-dev.txt
+	@for sdk in $(SDKS); do $(LOCK) --upgrade tests/sdk/$$sdk.in -o tests/sdk/$$sdk.txt; done
+
+.PHONY: clean
+clean: ## Remove what the targets made
+	@rm -rf $(VENV) .venv-sdk .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
