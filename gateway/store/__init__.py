@@ -1,0 +1,1 @@
+"""Redis: everything durable stands here."""
