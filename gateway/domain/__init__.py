@@ -1,0 +1,1 @@
+"""What a video gateway is: plain data and rules, no I/O."""

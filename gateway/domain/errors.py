@@ -1,0 +1,121 @@
+"""Every error that a caller can get. The edge alone turns one into a body, in the caller's words.
+
+GatewayError
+├── InvalidRequest                 400, the caller's own fault, with the field where there is one
+│   ├── MalformedBody              not JSON, or not an object
+│   ├── MissingField
+│   ├── InvalidField
+│   ├── ConflictingFields
+│   ├── PromptTooLong
+│   ├── UnknownModel
+│   └── RefusedByProvider          the vendor found what we could not judge; keeps the vendor's code
+├── AuthenticationFailed           401
+│   └── MissingApiKey
+├── NotFound                       404, the same for another team's task and for none
+├── MethodNotAllowed               405
+├── BodyTooLarge                   413
+├── NoAccount                      503, no account is configured that could ever serve this
+└── StoreUnavailable               503, nothing is admitted without the ledger
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Something that a caller is told.
+
+    `code` is a word of ours; `param` names the field; `retry_after_seconds` says when asking
+    again may help (at most 60: some SDKs wait whatever they are told).
+    """
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "api_error"
+    code: str = "internal_error"
+    retry_after_seconds: int | None = None
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+class InvalidRequest(GatewayError):
+    """The request is wrong; asking again unchanged would be refused again."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_request"
+
+
+class MalformedBody(InvalidRequest):
+    code = "malformed_body"
+
+
+class MissingField(InvalidRequest):
+    code = "missing_field"
+
+
+class InvalidField(InvalidRequest):
+    code = "invalid_field"
+
+
+class ConflictingFields(InvalidRequest):
+    code = "conflicting_fields"
+
+
+class PromptTooLong(InvalidRequest):
+    code = "prompt_too_long"
+
+
+class UnknownModel(InvalidRequest):
+    code = "model_not_found"
+
+
+class RefusedByProvider(InvalidRequest):
+    """The vendor refused what the caller asked for; `code` is the vendor's."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class AuthenticationFailed(GatewayError):
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+
+
+class MissingApiKey(AuthenticationFailed):
+    code = "missing_api_key"
+
+
+class NotFound(GatewayError):
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
+
+
+class MethodNotAllowed(GatewayError):
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
+
+
+class BodyTooLarge(GatewayError):
+    status = 413
+    type = "invalid_request_error"
+    code = "body_too_large"
+
+
+class NoAccount(GatewayError):
+    status = 503
+    code = "no_account"
+    retry_after_seconds = 60
+
+
+class StoreUnavailable(GatewayError):
+    status = 503
+    code = "store_unavailable"
+    retry_after_seconds = 2

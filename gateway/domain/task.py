@@ -1,0 +1,119 @@
+"""A task: our record of one generation, from the accepted POST to its end.
+
+                 admit                claim              mark               accepted
+      (nothing) ------> queued ------------> claimed ------------> sending ---------> in_progress
+                           ^                    |                     |  |                 |
+                           |   lease over, or   |    known not        |  | answer lost     |
+                           +--- given back -----+--- accepted --------+  v                 |
+                                                                      unknown -- late -----+
+                                                                         |     answer      |
+                                                                hold over|                 |
+                                                                         v                 v
+                                                                       failed   completed | failed
+
+A slot is held in exactly `claimed`, `sending`, `unknown` and `in_progress`. The moves themselves
+are made by the scripts in `store/lua`, each a compare-and-set, so that any number of processes
+may try at once; `MOVES` is what they may do, and a test holds them to it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.domain.video import Video, VideoRequest
+
+
+class Status(StrEnum):
+    """Where a task is. The values are stored, so they are for ever."""
+
+    QUEUED = "queued"
+    """Waits, durably, for a place of its team and a slot of an account."""
+    CLAIMED = "claimed"
+    """One process holds a slot for it and may submit it; nothing has been sent."""
+    SENDING = "sending"
+    """Bytes may be on their way: from here nothing is ever sent again by itself."""
+    UNKNOWN = "unknown"
+    """The submit's answer was lost: the vendor may be working on it, so the slot stays."""
+    IN_PROGRESS = "in_progress"
+    """The vendor accepted it and has not said that it is over."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+HOLDS_SLOT = frozenset({Status.CLAIMED, Status.SENDING, Status.UNKNOWN, Status.IN_PROGRESS})
+ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+MOVES: dict[Status, frozenset[Status]] = {
+    Status.QUEUED: frozenset({Status.CLAIMED, Status.FAILED, Status.CANCELLED}),
+    Status.CLAIMED: frozenset({Status.SENDING, Status.QUEUED, Status.FAILED, Status.CANCELLED}),
+    Status.SENDING: frozenset(
+        {Status.IN_PROGRESS, Status.UNKNOWN, Status.QUEUED, Status.FAILED},
+    ),
+    Status.UNKNOWN: frozenset({Status.IN_PROGRESS, Status.FAILED}),
+    Status.IN_PROGRESS: frozenset({Status.COMPLETED, Status.FAILED}),
+    Status.COMPLETED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskError:
+    """Why a task failed: a code of the vendor (digits) or of ours (words), and a sentence."""
+
+    code: str
+    message: str
+    caller_at_fault: bool = False
+    """The vendor refused what the caller asked for; asking again would change nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One task as the store has it. Times are Unix milliseconds by the store's clock."""
+
+    id: str
+    team: str
+    status: Status
+    request: VideoRequest
+    """Without its images: those are kept apart, and only until the submit is over."""
+    price_fen: int
+    created_ms: int
+    claim: int = 0
+    """How often a process was given the right to submit it; the number of the latest claim."""
+    account: str | None = None
+    api_key_id: str | None = None
+    provider_task_id: str | None = None
+    served_model: str | None = None
+    """The model that the vendor says it used."""
+    submitted_ms: int | None = None
+    ended_ms: int | None = None
+    looks: int = 0
+    videos: tuple[Video, ...] = field(default=())
+    error: TaskError | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over: an ended task never changes again."""
+        return self.status in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The numbered right of one process to submit a task to one account, now."""
+
+    task_id: str
+    number: int
+    account: str
+
+    @property
+    def request_id(self) -> str:
+        """What the vendor gets as `request_id`: unique to this attempt, 39 characters or so."""
+        return f"{self.task_id}-{self.number}"
+
+
+def new_task_id() -> str:
+    """Make an id that cannot be guessed (128 random bits) and needs no escaping in a path."""
+    return f"task_{secrets.token_hex(16)}"
