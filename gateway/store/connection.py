@@ -1,0 +1,103 @@
+"""The connection to the store, and how its scripts are run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from importlib import resources
+from typing import Any
+
+from redis import exceptions
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import FullJitterBackoff
+
+from gateway.domain.errors import StoreUnavailable
+from gateway.store.keyspace import Keyspace
+
+_LUA = resources.files("gateway.store") / "lua"
+_AWAY = (
+    exceptions.ClusterDownError,
+    exceptions.ConnectionError,  # also while the server loads its data
+    exceptions.MasterDownError,
+    exceptions.OutOfMemoryError,
+    exceptions.ReadOnlyError,
+    exceptions.TimeoutError,
+    exceptions.TryAgainError,
+)
+
+
+def script_text(name: str) -> str:
+    """The text of one script: the shared opening and its own file."""
+    return (_LUA / "pool.lua").read_text() + (_LUA / f"{name}.lua").read_text()
+
+
+class Store:
+    """A pool's place in a Redis or Valkey server.
+
+    Every failure to get an answer becomes StoreUnavailable. Whether the step was made is then
+    unknown, which is why each script is safe to run twice.
+    """
+
+    def __init__(self, redis: Redis, pool: str) -> None:
+        self.redis = redis
+        self.keys = Keyspace(pool)
+        self._scripts = {
+            path.name.removesuffix(".lua"): redis.register_script(
+                script_text(path.name.removesuffix(".lua"))
+            )
+            for path in _LUA.iterdir()
+            if path.name.endswith(".lua") and path.name != "pool.lua"
+        }
+
+    async def run(self, script: str, *args: str | int | float) -> Any:
+        """Run one script, loading it if the server has forgotten it.
+
+        Raises:
+            StoreUnavailable: no answer came.
+        """
+        return await self.answer(self._scripts[script](keys=[self.keys.tag], args=list(args)))
+
+    async def answer(self, command: Awaitable[Any]) -> Any:
+        """Wait for a command's answer.
+
+        Raises:
+            StoreUnavailable: no answer came.
+        """
+        try:
+            return await command
+        except _AWAY as error:
+            raise StoreUnavailable("the gateway's store does not answer; try again soon") from error
+        except exceptions.ResponseError as error:
+            if str(error).startswith("MISCONF"):  # it cannot write its file: disk full, mostly
+                raise StoreUnavailable(
+                    "the gateway's store cannot write; try again soon"
+                ) from error
+            raise
+
+
+@asynccontextmanager
+async def open_store(url: str, pool: str, timeout_seconds: float) -> AsyncIterator[Store]:
+    """Connect lazily: a server that is away is found out by the first command, not here.
+
+    Retries and time-outs are set here because redis-py's own defaults hide an outage for too
+    long: ten silent retries of five seconds each (8.1). One quick retry mends a connection that
+    the server had closed; anything longer is the callers' to wait out.
+    """
+    connections = BlockingConnectionPool.from_url(
+        url,
+        decode_responses=True,
+        max_connections=64,
+        timeout=timeout_seconds,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        retry=Retry(FullJitterBackoff(cap=0.2, base=0.02), retries=2),
+        retry_on_error=[exceptions.ConnectionError, exceptions.TimeoutError],
+        health_check_interval=30,
+    )
+    redis = Redis(connection_pool=connections)
+    try:
+        yield Store(redis, pool)
+    finally:
+        await redis.aclose()
+        await connections.aclose()

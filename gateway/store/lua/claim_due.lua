@@ -1,0 +1,22 @@
+-- Take tasks that are due for a look, so that no other process looks at them meanwhile.
+--
+-- ARGV  the most to take, ms after which somebody else may take them again
+-- Returns {ms until the next one is due (-1 for none), then for each one taken: id, claim number,
+-- account, API key id, provider task id, ms since the vendor accepted it}.
+-- Safe to run twice: a second look at the vendor costs a request and changes nothing.
+
+local most, lease_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
+local now = now_ms()
+local due = redis.call('ZRANGEBYSCORE', key('due'), '-inf', now, 'LIMIT', 0, most)
+local taken = {}
+
+for _, id in ipairs(due) do
+  redis.call('ZADD', key('due'), now + lease_ms, id)
+  redis.call('HINCRBY', task_key(id), 'looks', 1)
+  local task = hash(redis.call('HGETALL', task_key(id)))
+  taken[#taken + 1] = {id, task.claim, task.account, task.api_key_id, task.provider_task_id,
+    now - tonumber(task.submitted_ms)}
+end
+
+local next_due = redis.call('ZRANGE', key('due'), 0, 0, 'WITHSCORES')
+return {next_due[2] and math.max(0, tonumber(next_due[2]) - now) or -1, unpack(taken)}

@@ -1,0 +1,20 @@
+-- claimed | sending -> queued, at its old place: the vendor surely does not have the task.
+--
+-- ARGV  lease of a claim in ms, task id, claim number, reason,
+--       what to leave alone ('' for nothing; 'account:<name>', 'account:<name>:<model>' or
+--       'provider:<name>:<model>'), for how many ms
+-- Returns claims as a flat list: whom the freed slot went to. Safe to run twice: the second run
+-- finds another status or number and does nothing.
+
+local lease_ms, id, number, reason = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local rest, rest_ms = ARGV[5], tonumber(ARGV[6])
+local task = hash(redis.call('HGETALL', task_key(id)))
+
+if task.claim ~= number then return {} end
+if task.status ~= 'claimed' and task.status ~= 'sending' then return {} end
+
+local now = now_ms()
+if rest ~= '' then redis.call('HSET', key('rests'), rest, now + rest_ms) end
+redis.call('HSET', task_key(id), 'last_reason', reason)
+requeue(id, task)
+return claim_next(2, now, lease_ms)

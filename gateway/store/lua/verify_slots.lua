@@ -1,0 +1,37 @@
+-- Compare one account's slots with the records, in one atomic snapshot.
+--
+-- ARGV  account, comma-separated models, comma-separated statuses that hold a slot,
+--       then ids of tasks that may hold a slot of this account (from the leases and looks)
+-- Returns a list of differences as sentences; an empty one means that slots and records agree.
+
+local account = ARGV[1]
+local holds, differences, seen = {}, {}, {}
+for status in ARGV[3]:gmatch('[^,]+') do holds[status] = true end
+
+local function differ(...) differences[#differences + 1] = table.concat({...}, '') end
+
+for model in ARGV[2]:gmatch('[^,]+') do
+  for _, id in ipairs(redis.call('SMEMBERS', key('slots', account, model))) do
+    seen[id] = true
+    local task = hash(redis.call('HGETALL', task_key(id)))
+    if not holds[task.status] then
+      differ(id, ' is in a slot of ', account, ' but its record says ', task.status or 'nothing')
+    elseif task.account ~= account or split_class(task.class) ~= model then
+      differ(id, ' is in a slot of ', account, ' but belongs to ', task.account, ' ', task.class)
+    elseif redis.call('SISMEMBER', key('team_slots', task.team), id) == 0 then
+      differ(id, ' is in a slot of ', account, ' but not in a place of its team ', task.team)
+    elseif not redis.call('ZSCORE', key('leases'), id) and not redis.call('ZSCORE', key('due'), id) then
+      differ(id, ' is in a slot of ', account, ' but nobody will ever look after it')
+    end
+  end
+end
+
+for i = 4, #ARGV do
+  local id = ARGV[i]
+  local task = hash(redis.call('HGETALL', task_key(id)))
+  if not seen[id] and task.account == account and holds[task.status] then
+    differ(id, ' is ', task.status, ' on ', account, ' but in none of its slots')
+  end
+end
+
+return differences
