@@ -1,0 +1,78 @@
+"""The background loops: looks, claims from the queue, and the sweeping up after dead processes.
+
+Any number of processes may run them at once; what each does is claimed in the store first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from gateway.domain.errors import StoreUnavailable
+from gateway.domain.ports import Tasks
+from gateway.lifecycle.dispatcher import Dispatcher
+from gateway.lifecycle.poller import Poller
+
+log = logging.getLogger(__name__)
+
+_CLAIM_EVERY_SECONDS = 0.4
+_SWEEP_EVERY_SECONDS = 1.0
+_BATCH = 50
+
+
+class Background:
+    """Runs the loops until it is cancelled. Nothing short of that ends them."""
+
+    def __init__(self, tasks: Tasks, dispatcher: Dispatcher, poller: Poller) -> None:
+        self._tasks = tasks
+        self._dispatcher = dispatcher
+        self._poller = poller
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(_repeat("looks", self._poller.step))
+            loops.create_task(_repeat("queue", self._claim_step))
+            loops.create_task(_repeat("sweep", self._sweep_step))
+
+    async def _claim_step(self) -> float:
+        claims = await self._tasks.claim_waiting(_BATCH)
+        self._dispatcher.dispatch(claims)
+        return 0.0 if len(claims) == _BATCH else _CLAIM_EVERY_SECONDS
+
+    async def _sweep_step(self) -> float:
+        swept = await self._tasks.sweep(_BATCH)
+        for task_id in swept.requeued:
+            log.warning("task %s went back to its place: its claim ran out", task_id)
+        for task_id in swept.unknown:
+            log.warning("task %s: outcome unknown: its submit was never answered", task_id)
+        for task_id in swept.given_up:
+            log.error("task %s failed: the outcome of its submit stayed unknown", task_id)
+        self._dispatcher.dispatch(swept.claims)
+        return _SWEEP_EVERY_SECONDS
+
+
+async def _repeat(name: str, step: Callable[[], Awaitable[float]]) -> None:
+    """Make a step again and again, after the seconds it returns; wait out whatever goes wrong."""
+    failures = 0
+    while True:
+        try:
+            pause = await step()
+            if failures:
+                log.info("%s: going on after %d failed tries", name, failures)
+            failures = 0
+        except StoreUnavailable:
+            if not failures:
+                log.warning("%s: the store is away", name)
+            failures += 1
+            pause = _back_off(failures, 1.0)
+        except Exception:
+            log.exception("%s: a step failed", name)
+            failures += 1
+            pause = _back_off(failures, 5.0)
+        await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - only jitter
+
+
+def _back_off(failures: int, longest: float) -> float:
+    return min(0.1 * 2.0 ** min(failures, 10), longest)

@@ -1,0 +1,154 @@
+"""Step 2: submit a task that holds a slot, and record what became of the submit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from functools import partial
+from types import MappingProxyType
+
+from gateway.domain.account import Account, ApiKey
+from gateway.domain.errors import StoreUnavailable
+from gateway.domain.ports import Provider, Tasks
+from gateway.domain.provider_answers import Accepted, Lost, Refused, Rest, SubmitAnswer
+from gateway.domain.task import Claim
+from gateway.domain.video import VideoRequest
+from gateway.lifecycle.persistence import until_stored
+from gateway.lifecycle.settlement import Settlement
+
+log = logging.getLogger(__name__)
+
+
+class KeyRing:
+    """The API keys of one account, used in turn; one that was refused rests for a while."""
+
+    def __init__(self, keys: Iterable[ApiKey]) -> None:
+        self._keys = deque(keys)
+        self._rests_until: dict[str, float] = {}
+
+    def next_key(self) -> ApiKey | None:
+        """The next key that is not at rest; None when all are."""
+        for _ in range(len(self._keys)):
+            self._keys.rotate(-1)
+            if self._rests_until.get(self._keys[0].id, 0.0) <= time.monotonic():
+                return self._keys[0]
+        return None
+
+    def rest(self, key: ApiKey, seconds: float) -> bool:
+        """Leave a key alone; return whether the account has no other left."""
+        self._rests_until[key.id] = time.monotonic() + seconds
+        return all(self._rests_until.get(k.id, 0.0) > time.monotonic() for k in self._keys)
+
+
+class Dispatcher:
+    """Submits claimed tasks, each in an asyncio task of its own that no caller can cancel."""
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        settlement: Settlement,
+        providers: Mapping[str, Provider],
+        accounts: Mapping[str, Account],
+        *,
+        first_look_seconds: float,
+        key_rest_seconds: float,
+    ) -> None:
+        self._tasks = tasks
+        self._settlement = settlement
+        self._providers = providers
+        self._accounts = accounts
+        self._key_rings = {name: KeyRing(a.api_keys) for name, a in accounts.items()}
+        self._first_look_seconds = first_look_seconds
+        self._key_rest_seconds = key_rest_seconds
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def dispatch(
+        self, claims: Iterable[Claim], known: Mapping[str, VideoRequest] = MappingProxyType({})
+    ) -> None:
+        """Start to submit these. `known` has requests, by task id, that need not be read again."""
+        for claim in claims:
+            request = known.get(claim.task_id)
+            submit = asyncio.create_task(self._submit(claim, request), name=f"submit {claim}")
+            self._running[claim.task_id] = submit
+            submit.add_done_callback(partial(self._forget, claim.task_id))
+
+    async def wait(self, task_id: str, seconds: float) -> bool:
+        """Wait for the outcome of a submit of this process; False if it takes longer.
+
+        The submit goes on whatever becomes of the waiter: a client that leaves cannot cancel it.
+        """
+        submit = self._running.get(task_id)
+        if submit is None:
+            return True
+        done, _ = await asyncio.wait({submit}, timeout=seconds)
+        return bool(done)
+
+    async def drain(self) -> None:
+        """Wait until no submit is on the wire."""
+        while self._running:
+            await asyncio.wait(set(self._running.values()))
+
+    def _forget(self, task_id: str, submit: asyncio.Task[None]) -> None:
+        # A task that was given back may already be on its way again, under a new claim.
+        if self._running.get(task_id) is submit:
+            del self._running[task_id]
+
+    async def _submit(self, claim: Claim, request: VideoRequest | None) -> None:
+        try:
+            claims = await self._attempt(claim, request)
+        except StoreUnavailable:
+            # Nothing was sent. The claim's lease runs out and the task goes back to its place.
+            log.warning("task %s: the store is away, claim %d dropped", claim.task_id, claim.number)
+        except Exception:
+            # The same holds before the mark `sending`; after it the task becomes `unknown`.
+            log.exception("task %s: claim %d was dropped", claim.task_id, claim.number)
+        else:
+            self.dispatch(claims)
+
+    async def _attempt(self, claim: Claim, request: VideoRequest | None) -> tuple[Claim, ...]:
+        account = self._accounts.get(claim.account)
+        if account is None:
+            return await self._tasks.give_back(
+                claim, Rest.ACCOUNT, f"account {claim.account} is not in this process's settings"
+            )
+        key = self._key_rings[account.name].next_key()
+        if key is None:
+            return await self._tasks.give_back(claim, Rest.KEY, "no API key of the account works")
+        if request is None:
+            task = await self._tasks.with_images(claim.task_id)
+            if task is None:
+                return ()
+            request = task.request
+        if not await self._tasks.mark_sending(claim, key.id):
+            return ()
+        log.info("task %s goes to %s (claim %d)", claim.task_id, account.name, claim.number)
+        provider = self._providers[account.provider]
+        answer = await provider.submit(account, key, claim.request_id, request)
+        return await self._record(claim, account, key, answer)
+
+    async def _record(
+        self, claim: Claim, account: Account, key: ApiKey, answer: SubmitAnswer
+    ) -> tuple[Claim, ...]:
+        match answer:
+            case Accepted(provider_task_id, model):
+                first_look = self._first_look_seconds
+                log.info("task %s is %s at %s", claim.task_id, provider_task_id, account.name)
+                await until_stored(
+                    lambda: self._tasks.record_accepted(claim, provider_task_id, model, first_look)
+                )
+                return ()
+            case Lost(reason):
+                log.warning("task %s: outcome unknown: %s", claim.task_id, reason)
+                await until_stored(lambda: self._tasks.record_lost(claim, reason))
+                return ()
+            case Refused(reason, _, error) if error is not None:
+                return await self._settlement.settle(claim.task_id, claim.number, error)
+            case Refused(reason, rest, _):
+                log.warning("task %s refused by %s: %s", claim.task_id, account.name, reason)
+                if rest is Rest.KEY:
+                    all_at_rest = self._key_rings[account.name].rest(key, self._key_rest_seconds)
+                    rest = Rest.KEY if all_at_rest else None
+                return await until_stored(lambda: self._tasks.give_back(claim, rest, reason))

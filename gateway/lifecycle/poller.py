@@ -1,0 +1,131 @@
+"""Step 3: look at tasks that are due. One question to the vendor, shared by all processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.domain.account import Account
+from gateway.domain.ports import DueLook, MissingSoFar, Provider, Tasks
+from gateway.domain.provider_answers import (
+    Failed,
+    KeyRefused,
+    LookAnswer,
+    Missing,
+    Running,
+    Succeeded,
+)
+from gateway.domain.task import TaskError
+from gateway.lifecycle.dispatcher import Dispatcher
+from gateway.lifecycle.persistence import until_stored
+from gateway.lifecycle.settlement import Settlement
+
+log = logging.getLogger(__name__)
+
+# One "not found" may be the vendor's own lag between its servers.
+_MISSING_TIMES, _MISSING_SECONDS = 3, 60
+_PROVIDER_TASK_LOST = TaskError(
+    code="provider_task_not_found", message="the vendor no longer knows this task"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LookSchedule:
+    """When to look next: ever more seldom as a task grows older, within bounds in seconds."""
+
+    shortest: float
+    longest: float
+    share_of_age: float = 0.2
+
+    def delay(self, age_seconds: float) -> float:
+        """Seconds until the next look at a task of this age."""
+        return min(max(age_seconds * self.share_of_age, self.shortest), self.longest)
+
+
+class Poller:
+    """Takes what is due and looks, many at a time: one slow answer holds up nobody else."""
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        settlement: Settlement,
+        dispatcher: Dispatcher,
+        providers: Mapping[str, Provider],
+        accounts: Mapping[str, Account],
+        schedule: LookSchedule,
+        *,
+        at_once: int,
+    ) -> None:
+        self._tasks = tasks
+        self._settlement = settlement
+        self._dispatcher = dispatcher
+        self._providers = providers
+        self._accounts = accounts
+        self._schedule = schedule
+        self._at_once = at_once
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def step(self) -> float:
+        """Start the looks that are due and return the seconds until there may be more."""
+        room = self._at_once - len(self._running)
+        if room <= 0:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            return 0.0
+        looks, next_due = await self._tasks.claim_due(room)
+        for look in looks:
+            running = asyncio.create_task(self._look(look), name=f"look at {look.task_id}")
+            self._running.add(running)
+            running.add_done_callback(self._running.discard)
+        return 0.5 if next_due is None else min(next_due, 0.5)
+
+    async def drain(self) -> None:
+        """Wait for the looks that are under way."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    async def _look(self, look: DueLook) -> None:
+        try:
+            await self._take_in(look, await self._ask(look))
+        except Exception:
+            # Its claim runs out, and this or another process looks again.
+            log.exception("task %s: a look failed", look.task_id)
+
+    async def _ask(self, look: DueLook) -> LookAnswer:
+        account = self._accounts.get(look.account)
+        if account is None:
+            return Running(doubt=f"account {look.account} is not in this process's settings")
+        provider = self._providers[account.provider]
+        answer: LookAnswer = Running(doubt="the account has no API key")
+        for key in account.keys_from(look.api_key_id):
+            answer = await provider.look(account, key, look.provider_task_id)
+            if not isinstance(answer, KeyRefused):
+                return answer
+        return answer
+
+    async def _take_in(self, look: DueLook, answer: LookAnswer) -> None:
+        match answer:
+            case Succeeded(videos, model):
+                claims = await self._settlement.settle(look.task_id, look.claim, videos, model)
+                self._dispatcher.dispatch(claims)
+            case Failed(error):
+                claims = await self._settlement.settle(look.task_id, look.claim, error)
+                self._dispatcher.dispatch(claims)
+            case Missing(reason):
+                log.warning("task %s: %s", look.task_id, reason)
+                await self._missing(look)
+            case Running(doubt) | KeyRefused(doubt):
+                if doubt:
+                    log.warning("task %s: taken as still running: %s", look.task_id, doubt)
+                await self._again(look, missing=False)
+
+    async def _missing(self, look: DueLook) -> None:
+        so_far = await self._again(look, missing=True)
+        if so_far.times >= _MISSING_TIMES and so_far.seconds >= _MISSING_SECONDS:
+            claims = await self._settlement.settle(look.task_id, look.claim, _PROVIDER_TASK_LOST)
+            self._dispatcher.dispatch(claims)
+
+    async def _again(self, look: DueLook, *, missing: bool) -> MissingSoFar:
+        delay = self._schedule.delay(look.age_seconds)
+        return await until_stored(lambda: self._tasks.look_again(look, delay, missing))

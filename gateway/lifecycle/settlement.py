@@ -1,0 +1,35 @@
+"""Step 4: end a task exactly once: keep the result, free the slot, hand it on."""
+
+from __future__ import annotations
+
+import logging
+
+from gateway.domain.ports import Tasks
+from gateway.domain.task import Claim, TaskError
+from gateway.domain.video import Video
+from gateway.lifecycle.persistence import until_stored
+
+log = logging.getLogger(__name__)
+
+
+class Settlement:
+    """Whoever learns of an end brings it here; all but the first are told that it is known."""
+
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+
+    async def settle(
+        self,
+        task_id: str,
+        claim: int,
+        ending: tuple[Video, ...] | TaskError,
+        model: str | None = None,
+    ) -> tuple[Claim, ...]:
+        """End the task with its videos or an error; return whom its slot went to."""
+        first, claims = await until_stored(
+            lambda: self._tasks.settle(task_id, claim, ending, model)
+        )
+        if first:
+            how = f"failed: {ending.code}" if isinstance(ending, TaskError) else "completed"
+            log.info("task %s %s", task_id, how)
+        return claims
