@@ -1,0 +1,134 @@
+"""HTTP to a vendor, with a deadline over all and a bound on what is read.
+
+httpx bounds each read, not their sum: an answer that drips would hold a task for ever. And a
+body is read only up to a cap, uncompressed: a few kB of gzip can become hundreds of MB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+_MAX_ANSWER_BYTES = 1024 * 1024
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+# Raised before a single byte of the request has left, so the vendor cannot have it.
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+
+
+class NotSent(Exception):
+    """The request surely did not reach the vendor."""
+
+
+class NoAnswer(Exception):
+    """The request may have reached the vendor; no whole answer came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A vendor's whole answer. `body` is the parsed JSON object, None if it is no such thing."""
+
+    status: int
+    body: dict[str, Any] | None
+
+
+class VendorHttp:
+    """Two pools: submits on fresh connections, looks on kept ones.
+
+    A kept connection that the vendor is just closing fails in a way that cannot be told from
+    "sent, answer lost"; a submit that meets it would hold its slot for hours. One handshake a
+    video is cheap against that. Looks may be repeated, so they reuse connections.
+    """
+
+    def __init__(
+        self, submits: httpx.AsyncClient, looks: httpx.AsyncClient, submit_seconds: float
+    ) -> None:
+        self._submits = submits
+        self._looks = looks
+        self._submit_seconds = submit_seconds
+
+    async def submit(self, url: str, api_key: str, body: dict[str, Any]) -> Answer:
+        """POST a task.
+
+        Raises:
+            NotSent, NoAnswer: which of the two, decides whether it may ever be sent again.
+        """
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        return await _ask(self._submits, "POST", url, api_key, content, self._submit_seconds)
+
+    async def look(self, url: str, api_key: str) -> Answer:
+        """GET a task's state.
+
+        Raises:
+            NotSent, NoAnswer: either way the task is as it was.
+        """
+        return await _ask(self._looks, "GET", url, api_key, None, 10.0)
+
+
+@asynccontextmanager
+async def open_vendor_http(submit_seconds: float, looks_at_once: int) -> AsyncIterator[VendorHttp]:
+    """Open both pools; proxies and certificates come from the usual environment variables."""
+    timeout = httpx.Timeout(submit_seconds, connect=5.0)
+    fresh = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    kept = httpx.Limits(max_connections=looks_at_once, max_keepalive_connections=looks_at_once)
+    async with (
+        httpx.AsyncClient(headers=_HEADERS, timeout=timeout, limits=fresh) as submits,
+        httpx.AsyncClient(headers=_HEADERS, timeout=timeout, limits=kept) as looks,
+    ):
+        yield VendorHttp(submits, looks, submit_seconds)
+
+
+async def _ask(
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    api_key: str,
+    content: bytes | None,
+    seconds: float,
+) -> Answer:
+    headers = {"Authorization": f"Bearer {api_key}"}
+    if content is not None:
+        headers["Content-Type"] = "application/json; charset=UTF-8"
+    try:
+        async with (
+            asyncio.timeout(seconds),
+            client.stream(method, url, headers=headers, content=content) as response,
+        ):
+            return Answer(response.status_code, _object(await _read(response)))
+    except _NOT_SENT as error:
+        raise NotSent(type(error).__name__) from error
+    except TimeoutError as error:
+        raise NoAnswer(f"no whole answer within {seconds:g} s") from error
+    except httpx.HTTPError as error:
+        raise NoAnswer(type(error).__name__) from error
+
+
+async def _read(response: httpx.Response) -> bytes:
+    chunks, size = [], 0
+    async for chunk in response.aiter_raw():
+        size += len(chunk)
+        if size > _MAX_ANSWER_BYTES:
+            raise NoAnswer(f"the answer is larger than {_MAX_ANSWER_BYTES} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _object(raw: bytes) -> dict[str, Any] | None:
+    try:
+        parsed = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
