@@ -1,0 +1,96 @@
+"""What holds for every answer: errors in one envelope, in the caller's words, and a request id."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.dialects import DIALECTS
+from gateway.domain.errors import GatewayError, InvalidRequest, MethodNotAllowed, NotFound
+
+log = logging.getLogger(__name__)
+
+_SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def with_edge(app: FastAPI) -> ASGIApp:
+    """Give the app our errors and, outermost, our request ids: a 500 has one as well."""
+    app.add_exception_handler(GatewayError, _gateway_error)
+    app.add_exception_handler(HTTPException, _framework_error)
+    app.add_exception_handler(ClientDisconnect, _client_left)
+    app.add_exception_handler(Exception, _unexpected)
+    return RequestId(app)
+
+
+def error_response(request: Request, error: GatewayError) -> JSONResponse:
+    """The envelope that every client can read: Zhipu's, with OpenAI's two fields beside it."""
+    dialect = getattr(request.state, "dialect", DIALECTS[0])
+    body = {
+        "error": {
+            "code": dialect.error_code(error),
+            "message": error.message,
+            "type": error.type,
+            "param": error.param,
+        }
+    }
+    headers = {}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    return JSONResponse(body, error.status, headers)
+
+
+async def _gateway_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, GatewayError)  # noqa: S101 - registered for this type alone
+    return error_response(request, error)
+
+
+async def _framework_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone
+    if error.status_code == 404:
+        return error_response(request, NotFound("there is nothing at this path"))
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        message = f"{request.method} is not allowed here; there is {allowed}"
+        response = error_response(request, MethodNotAllowed(message))
+        response.headers["Allow"] = allowed
+        return response
+    return error_response(request, InvalidRequest(error.detail))
+
+
+async def _client_left(request: Request, error: Exception) -> JSONResponse:
+    """Nobody reads this; it keeps a client that leaves in mid-body from looking like our fault."""
+    return error_response(request, InvalidRequest("the body ended before it was whole"))
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("request failed: %s %s", request.method, request.url.path)
+    return error_response(request, GatewayError("something went wrong inside the gateway"))
+
+
+class RequestId:
+    """Puts `x-request-id` on every answer: the caller's where it is harmless, else a new one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"x-request-id"), "")
+        request_id = given if _SAFE_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["x-request-id"] = request_id
+            await send(message)
+
+        await self._app(scope, receive, send_with_id)

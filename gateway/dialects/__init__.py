@@ -1,0 +1,41 @@
+"""Wire formats that our clients speak. A new one is a file here and a line in the tuple below."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from gateway.dialects.bigmodel import BigModelDialect
+from gateway.domain.errors import GatewayError
+from gateway.domain.task import Task
+from gateway.domain.video import VideoRequest
+
+
+class Dialect(Protocol):
+    """Turns bytes into a request, and a task or an error into a body."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def create_path(self) -> str: ...
+
+    @property
+    def retrieve_path(self) -> str:
+        """With `{task_id}` in it."""
+        ...
+
+    def parse(self, body: bytes) -> VideoRequest:
+        """Read a request; raises InvalidRequest with the field named."""
+        ...
+
+    def created(self, task: Task) -> dict[str, Any]: ...
+
+    def retrieved(self, task: Task) -> dict[str, Any]: ...
+
+    def error_code(self, error: GatewayError) -> str: ...
+
+
+DIALECTS: tuple[Dialect, ...] = (
+    BigModelDialect("bigmodel", prefix="/api/paas/v4"),
+    BigModelDialect("unified", prefix="/v1"),
+)
