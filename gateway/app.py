@@ -1,0 +1,70 @@
+"""The web apps over an open gateway: the client plane, and the admin plane beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from gateway import __version__
+from gateway.api import ops, videos
+from gateway.api.deps import Services
+from gateway.api.edge import with_edge
+from gateway.bootstrap import Gateway
+from gateway.dialects import DIALECTS
+from gateway.metrics import exposition
+from gateway.settings import Settings
+
+
+def client_app(gateway: Gateway, settings: Settings, ready: Callable[[], bool]) -> ASGIApp:
+    """What teams call: every dialect's routes, and the probes."""
+    return with_edge(_client_routes(gateway, settings, ready))
+
+
+def admin_app(gateway: Gateway, settings: Settings, ready: Callable[[], bool]) -> ASGIApp:
+    """What operators call, on a port of its own."""
+    app = _bare_app()
+    app.include_router(ops.health_router(ready))
+    _add_admin_routes(app, gateway, settings, admin_key=None)
+    return with_edge(app)
+
+
+def whole_app(
+    gateway: Gateway, settings: Settings, ready: Callable[[], bool], admin_key: str
+) -> ASGIApp:
+    """Both planes on one port; the second opens with the admin key only."""
+    app = _client_routes(gateway, settings, ready)
+    _add_admin_routes(app, gateway, settings, admin_key)
+    return with_edge(app)
+
+
+def _client_routes(gateway: Gateway, settings: Settings, ready: Callable[[], bool]) -> FastAPI:
+    app = _bare_app()
+    services = Services(
+        directory=gateway.directory,
+        admission=gateway.admission,
+        dispatcher=gateway.dispatcher,
+        tasks=gateway.ledger.tasks,
+        submit_wait_seconds=settings.submit_wait_seconds,
+        max_body_bytes=settings.max_body_bytes,
+    )
+    app.include_router(ops.health_router(ready))
+    for dialect in DIALECTS:
+        app.include_router(videos.router(dialect, services))
+    return app
+
+
+def _add_admin_routes(
+    app: FastAPI, gateway: Gateway, settings: Settings, admin_key: str | None
+) -> None:
+    scrape = partial(exposition, gateway.ledger.slots, settings.max_age_seconds)
+    app.include_router(ops.metrics_router(scrape, admin_key))
+
+
+def _bare_app() -> FastAPI:
+    # No redirects for a trailing slash: zai-sdk does not follow them.
+    return FastAPI(
+        title="cogvideo-gateway", version=__version__, openapi_url=None, redirect_slashes=False
+    )

@@ -1,0 +1,88 @@
+"""The command `gateway`: serve, worker, simulator, demo, slots."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+
+from gateway import __version__
+from gateway.logs import configure_logging
+from gateway.settings import Settings, WrongSettings, load_settings
+from gateway.simulator.command import simulator
+
+
+def main() -> None:
+    """Run the command; a person's mistake ends in one line, not in a traceback."""
+    # Imported here like every command's own parts: `gateway --help` need not load a server.
+    from gateway.domain.errors import StoreUnavailable
+    from gateway.store.embedded import EmbeddedStoreError
+
+    try:
+        cli(auto_envvar_prefix=None)
+    except (WrongSettings, EmbeddedStoreError, StoreUnavailable) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2 if isinstance(error, WrongSettings) else 1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, package_name="cogvideo-gateway")
+def cli() -> None:
+    """A self-hosted gateway for asynchronous video generation.
+
+    Settings come from the environment (GATEWAY_...) and from gateway.yaml.
+    """
+
+
+cli.add_command(simulator)
+
+
+@cli.command()
+@click.option("--no-worker", is_flag=True, help="Leave looks, sweeps and the queue to workers.")
+def serve(no_worker: bool) -> None:
+    """Run the API, and the background work unless told otherwise."""
+    from gateway.server import serve as run
+
+    run(_settings(), with_worker=not no_worker, announce=click.echo)
+
+
+@cli.command()
+def worker() -> None:
+    """Run the background work alone, beside any number of others."""
+    from gateway.server import work
+
+    work(_settings(), announce=click.echo)
+
+
+@cli.command()
+@click.option("--keep", is_flag=True, help="Leave everything running afterwards, until Ctrl-C.")
+def demo(keep: bool) -> None:
+    """Make videos through the whole way on this machine, against the simulator."""
+    from gateway.demo import run
+
+    sys.exit(run(keep=keep))
+
+
+@cli.command()
+@click.option("--verify", is_flag=True, help="Compare slots with records; exit 1 on a difference.")
+def slots(verify: bool) -> None:
+    """Show who holds which slots of which account."""
+    from gateway.slots_command import show, verify_slots
+
+    settings = _settings()
+    if not verify:
+        asyncio.run(show(settings))
+        return
+    differences = asyncio.run(verify_slots(settings))
+    for difference in differences:
+        click.echo(difference)
+    if differences:
+        sys.exit(1)
+    click.echo("slots and records agree")
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    return settings

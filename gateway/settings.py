@@ -1,0 +1,303 @@
+"""Every knob, read once: from the environment (`GATEWAY_...`), then from `gateway.yaml`.
+
+Secrets, and whatever contains them, may also come from a file: `GATEWAY_ADMIN_KEY_FILE=/run/...`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
+from yaml import YAMLError
+
+PREFIX = "GATEWAY_"
+DEFAULT_CONFIG = "gateway.yaml"
+PROVIDER_BASE_URLS = {"bigmodel": "https://open.bigmodel.cn/api/paas/v4"}
+
+_MAY_COME_FROM_FILES = ("accounts", "admin_key", "redis_url", "secret_key", "teams")
+# Kubernetes puts these beside ours when a Service is called "gateway".
+_NOT_OURS = re.compile(r"GATEWAY_(SERVICE_HOST|SERVICE_PORT.*|PORT_\d+_.*)")
+
+
+class WrongSettings(Exception):
+    """A setting that the gateway cannot start with. One line: which, and what would be right."""
+
+
+def _slug(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-'")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_slug)]
+Seconds = Annotated[float, Field(gt=0)]
+Limit = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AccountSettings(_Entry):
+    """One account at a vendor. Its tier or limit holds for each model, whatever key is used."""
+
+    name: Name
+    provider: Literal["bigmodel"] = "bigmodel"
+    base_url: str = ""
+    tier: str | None = None
+    limit: Limit | None = None
+    limits: dict[str, Limit] = {}
+    api_keys: list[SecretStr] = Field(min_length=1)
+
+    @field_validator("api_keys")
+    @classmethod
+    def _keys_fit_a_header(cls, keys: list[SecretStr]) -> list[SecretStr]:
+        if not all(re.fullmatch(r"[!-~]+", key.get_secret_value()) for key in keys):
+            raise ValueError("an API key must be printable characters without spaces")
+        return keys
+
+    @model_validator(mode="after")
+    def _complete(self) -> AccountSettings:
+        if (self.tier is None) == (self.limit is None):
+            raise ValueError('give either "tier" or "limit"')
+        url = (self.base_url or PROVIDER_BASE_URLS[self.provider]).rstrip("/")
+        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
+            raise ValueError('"base_url" must be a URL like https://open.bigmodel.cn/api/paas/v4')
+        return self.model_copy(update={"base_url": url})
+
+
+class TeamSettings(_Entry):
+    """One internal team and its keys for calling us."""
+
+    name: Name
+    tier: str = "V0"
+    weight: float = Field(default=1.0, gt=0)
+    keys: list[SecretStr] = []
+
+    @field_validator("keys")
+    @classmethod
+    def _long_enough(cls, keys: list[SecretStr]) -> list[SecretStr]:
+        for key in keys:
+            if not re.fullmatch(r"[!-~]{32,256}", key.get_secret_value()):
+                raise ValueError("a key must be 32 to 256 printable characters without spaces")
+        return keys
+
+
+class ModelSettings(_Entry):
+    """A model beside the built-in one. What it costs and how many may run must be said."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    price_fen: int = Field(ge=0)
+    limit: Limit
+    providers: list[Literal["bigmodel"]] = ["bigmodel"]
+    qualities: list[str] = []
+    sizes: list[str] = []
+    fps: list[int] = []
+    durations: list[int] = []
+    max_images: int = Field(default=1, ge=0, le=2)
+    max_prompt_characters: int = Field(default=512, ge=1)
+
+
+class Settings(BaseSettings):
+    """All settings. Seconds may have fractions; bytes and counts may not."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: any free one")
+    admin_port: int | None = Field(
+        None, ge=0, le=65535, description="port of the admin plane; unset: the same port"
+    )
+    workers: int = Field(1, ge=1, le=64, description="API processes on this machine")
+    redis_url: SecretStr | None = Field(
+        None, description="redis:// or rediss:// URL; unset: a store of the gateway's own"
+    )
+    pool: Name = Field("default", description="name of the pool; several may share a store")
+    data_dir: Path = Field(Path("data"), description="where the gateway's own store lives")
+    admin_key: SecretStr | None = Field(None, description="opens the admin plane")
+    secret_key: SecretStr | None = Field(
+        None, description="encrypts account keys kept in the store"
+    )
+    accounts: list[AccountSettings] = Field([], description="accounts at the vendors")
+    teams: list[TeamSettings] = Field([], description="teams that may call us, with their keys")
+    models: list[ModelSettings] = Field([], description="models beside cogvideox-3")
+    tiers: dict[str, Limit] = Field(
+        {"V0": 5, "V1": 10, "V2": 15, "V3": 20}, description="tasks in flight by tier"
+    )
+    unknown_hold_seconds: Seconds = Field(
+        7200, description="how long a submit whose answer was lost keeps its slot"
+    )
+    max_age_seconds: Seconds = Field(86400, description="a task that runs longer is overdue")
+    submit_wait_seconds: Seconds = Field(
+        10, description="how long a POST waits for the vendor's answer when a slot is free"
+    )
+    max_body_bytes: int = Field(15 * 1024 * 1024, ge=1024, description="largest request body")
+    claim_lease_seconds: Seconds = Field(
+        10, description="a claim not used by then goes back to the queue"
+    )
+    submit_timeout_seconds: Seconds = Field(
+        30, description="a vendor's answer to a submit counts as lost after this"
+    )
+    first_look_seconds: Seconds = Field(2, description="from acceptance to the first look")
+    longest_look_seconds: Seconds = Field(15, description="the longest time between two looks")
+    looks_at_once: int = Field(64, ge=1, le=1000, description="looks under way in one process")
+    retention_seconds: Seconds = Field(
+        7 * 86400, description="how long an ended task can be asked for"
+    )
+    cached_tasks: int = Field(10_000, ge=0, description="ended tasks kept in memory")
+    concurrency_rest_seconds: Seconds = Field(
+        5, description="an account that refuses for concurrency (1302) is left alone so long"
+    )
+    overload_rest_seconds: Seconds = Field(
+        10, description="a model that a vendor calls overloaded (1305) is left alone so long"
+    )
+    unreachable_rest_seconds: Seconds = Field(
+        2, description="an account that cannot be reached is left alone so long"
+    )
+    account_rest_seconds: Seconds = Field(
+        300, description="an account in arrears or locked is left alone so long"
+    )
+    key_rest_seconds: Seconds = Field(
+        300, description="an API key that was refused is left alone so long"
+    )
+    store_timeout_seconds: Seconds = Field(
+        2, description="longest wait for one answer of the store"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_scheme(cls, url: SecretStr | None) -> SecretStr | None:
+        known = ("redis://", "rediss://", "unix://")
+        if url is not None and not url.get_secret_value().startswith(known):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return url
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Settings:
+        _unique("accounts", [account.name for account in self.accounts])
+        _unique("teams", [team.name for team in self.teams])
+        _unique("models", ["cogvideox-3", *(model.name for model in self.models)])
+        _unique("accounts", [k for a in self.accounts for k in a.api_keys], "the same API key")
+        _unique("teams", [k for t in self.teams for k in t.keys], "the same key")
+        for field, entries in (("ACCOUNTS", self.accounts), ("TEAMS", self.teams)):
+            for entry in entries:
+                if entry.tier is not None and entry.tier not in self.tiers:
+                    tiers = ", ".join(self.tiers)
+                    raise ValueError(f"{PREFIX}{field}.{entry.name}.tier: must be one of {tiers}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        yaml = YamlConfigSettingsSource(settings_cls, yaml_file=_config_file())
+        return init_settings, env_settings, yaml
+
+
+def _unique(field: str, values: list[Any], what: str = "the same name") -> None:
+    if len(set(values)) < len(values):
+        raise ValueError(f"{PREFIX}{field.upper()}: {what} stands there twice")
+
+
+def load_settings() -> Settings:
+    """Read all settings.
+
+    Raises:
+        WrongSettings: with one line that names the setting and what would be right.
+    """
+    _refuse_unknown()
+    try:
+        return Settings(**_from_files())
+    except ValidationError as error:
+        raise WrongSettings(_first_line(error)) from None
+    except SettingsError as error:
+        field = re.search(r'field "(\w+)"', str(error))
+        name = f"{PREFIX}{field[1].upper()}" if field else "a setting"
+        raise WrongSettings(f"{name} must be JSON, as the README shows it") from None
+    except (OSError, ValueError, YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise WrongSettings(f"{_config_file()}: {reason[:200]}") from None
+
+
+def _config_file() -> Path | None:
+    named = os.environ.get(f"{PREFIX}CONFIG")
+    path = Path(named or DEFAULT_CONFIG)
+    if named and not path.is_file():
+        raise WrongSettings(f"{PREFIX}CONFIG: there is no file {path}")
+    return path if path.is_file() else None
+
+
+def _from_files() -> dict[str, Any]:
+    """The values of `..._FILE` variables, parsed as the environment's own would be."""
+    values: dict[str, Any] = {}
+    for field in _MAY_COME_FROM_FILES:
+        name = f"{PREFIX}{field.upper()}"
+        path = os.environ.get(f"{name}_FILE")
+        if path is None:
+            continue
+        if name in os.environ:
+            raise WrongSettings(f"{name} and {name}_FILE are both set; keep one")
+        values[field] = _read_secret(name, Path(path), as_json=field in ("accounts", "teams"))
+    return values
+
+
+def _read_secret(name: str, path: Path, *, as_json: bool) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+        return json.loads(text) if as_json else text
+    except OSError as error:
+        raise WrongSettings(f"{name}_FILE: cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise WrongSettings(f"{name}_FILE: {path} must hold JSON, as the README shows it") from None
+
+
+def _refuse_unknown() -> None:
+    """A setting with a typo would otherwise be a setting silently at its default."""
+    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields} | {f"{PREFIX}CONFIG"}
+    known |= {f"{PREFIX}{field.upper()}_FILE" for field in _MAY_COME_FROM_FILES}
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known and not _NOT_OURS.fullmatch(name):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise WrongSettings(f"{name} is not a setting{hint}")
+
+
+def _first_line(error: ValidationError) -> str:
+    """Which setting, what is wrong with it. Never the value: it may be a secret."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    place = [str(part) for part in fault["loc"]]
+    message = fault["msg"].removeprefix("Value error, ")
+    if not place:
+        return message  # it speaks of several settings and names them itself
+    name = ".".join([f"{PREFIX}{place[0].upper()}", *place[1:]])
+    field = Settings.model_fields.get(place[0])
+    if fault["type"] == "extra_forbidden":
+        return f"{name} is not a setting; see the README for their names"
+    about = f" ({field.description})" if field and field.description and len(place) == 1 else ""
+    return f"{name}: {message[:1].lower()}{message[1:]}{about}"
