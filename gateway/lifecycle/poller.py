@@ -24,6 +24,9 @@ from gateway.lifecycle.settlement import Settlement
 
 log = logging.getLogger(__name__)
 
+# A task accepted meanwhile, here or elsewhere, may be due sooner than all known before.
+_LONGEST_PAUSE_SECONDS = 0.25
+
 # One "not found" may be the vendor's own lag between its servers.
 _MISSING_TIMES, _MISSING_SECONDS = 3, 60
 _PROVIDER_TASK_LOST = TaskError(
@@ -78,7 +81,7 @@ class Poller:
             running = asyncio.create_task(self._look(look), name=f"look at {look.task_id}")
             self._running.add(running)
             running.add_done_callback(self._running.discard)
-        return 0.5 if next_due is None else min(next_due, 0.5)
+        return _LONGEST_PAUSE_SECONDS if next_due is None else min(next_due, _LONGEST_PAUSE_SECONDS)
 
     async def drain(self) -> None:
         """Wait for the looks that are under way."""

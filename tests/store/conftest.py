@@ -1,0 +1,121 @@
+"""A pool in a real store, as the lifecycle sees it; and no key may outlive its use."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from fnmatch import fnmatch
+
+import pytest
+
+from gateway.domain.account import Account, ApiKey
+from gateway.domain.catalog import Catalog, ModelSpec
+from gateway.domain.provider_answers import Rest
+from gateway.domain.task import Claim, Task, new_task_id
+from gateway.domain.team import Team
+from gateway.domain.video import VideoRequest
+from gateway.store.connection import Store
+from gateway.store.keyspace import PERMANENT
+from gateway.store.slots import SlotStore
+from gateway.store.tasks import TaskStore, Timing
+
+CLASS = "cogvideox-3@bigmodel"
+HOUR = 3600.0
+
+
+class Pool:
+    """One pool: two accounts (2 and 1 slots), two teams (caps 3 and 1)."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.accounts = {name: account(name, limit) for name, limit in (("a", 2), ("b", 1))}
+        self.teams = (Team(name="films", limit=3), Team(name="adverts", limit=1))
+        self.catalog = Catalog([ModelSpec(name="other-1", price_fen=50, limit=1)])
+        self.slots = SlotStore(store, self.accounts, self.catalog)
+        self.tasks = self.with_timing()
+        self._numbers = itertools.count()
+
+    def with_timing(self, **seconds: float) -> TaskStore:
+        """The tasks, as a process with these settings handles them."""
+        times = {
+            "claim_lease": HOUR,
+            "sending_lease": HOUR,
+            "unknown_hold": HOUR,
+            "look_lease": HOUR,
+            "retention": HOUR,
+        }
+        timing = Timing(**(times | seconds), rests=dict.fromkeys(Rest, HOUR))
+        return TaskStore(self.store, timing, self.accounts, cached_tasks=10)
+
+    async def admit(
+        self, team: str = "films", *, model: str = "cogvideox-3", **fields: object
+    ) -> tuple[Task, Claim | None]:
+        request = VideoRequest(model=model, prompt=f"number {next(self._numbers)}", **fields)
+        task, claims = await self.tasks.admit(
+            new_task_id(), team, request, f"{model}@bigmodel", 100
+        )
+        assert len(claims) <= 1
+        return task, claims[0] if claims else None
+
+    async def claimed(self, team: str = "films") -> Claim:
+        _, claim = await self.admit(team)
+        assert claim is not None
+        return claim
+
+    async def sending(self, team: str = "films") -> Claim:
+        claim = await self.claimed(team)
+        assert await self.tasks.mark_sending(claim, "key-id")
+        return claim
+
+    async def running(self, team: str = "films") -> Claim:
+        claim = await self.sending(team)
+        assert await self.tasks.record_accepted(claim, f"vendor-{claim.task_id}", None, 0)
+        return claim
+
+    async def status(self, task_id: str) -> str:
+        task = await self.tasks.get(task_id)
+        assert task is not None
+        return task.status
+
+    async def in_use(self) -> dict[str, int]:
+        """Slots in use by account, of cogvideox-3."""
+        holdings = await self.slots.holdings()
+        return {h.account: len(h.tasks) for h in holdings if h.model == "cogvideox-3"}
+
+    async def differences(self) -> list[str]:
+        return await self.slots.verify(self.teams)
+
+
+def account(name: str, limit: int) -> Account:
+    return Account(
+        name=name,
+        provider="bigmodel",
+        base_url="http://vendor.example",
+        limit=limit,
+        api_keys=(ApiKey(f"{name}.secret"),),
+    )
+
+
+@pytest.fixture
+async def the_pool(store: Store) -> AsyncIterator[Pool]:
+    pool = Pool(store)
+    await pool.slots.configure(pool.teams)
+    yield pool
+    assert await pool.differences() == []
+
+
+@pytest.fixture
+def lasting_keys(store: Store) -> Callable[[], object]:
+    """Names of the keys that neither run out nor are listed as permanent."""
+
+    async def list_keys() -> list[str]:
+        prefix = f"{store.keys.tag}:"
+        names = [name async for name in store.redis.scan_iter(match=f"{prefix}*", count=1000)]
+        short = {name.removeprefix(prefix): await store.redis.ttl(name) for name in names}
+        return sorted(
+            name
+            for name, ttl in short.items()
+            if ttl == -1 and not any(fnmatch(name, pattern) for pattern in PERMANENT)
+        )
+
+    return list_keys
