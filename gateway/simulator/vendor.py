@@ -1,0 +1,257 @@
+"""What the vendor knows: tasks, places and ends. No HTTP, and the time is an argument.
+
+Nothing here waits for a timer. Every call first ends what is over by `now`, taken from one heap of
+ends, so the number of tasks in flight is exact at each request, and a request costs O(log n).
+"""
+
+import heapq
+import re
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from gateway.simulator.accounts import Account, Accounts
+from gateway.simulator.errors import VendorError
+from gateway.simulator.faults import TaskFails
+from gateway.simulator.figures import Figures
+from gateway.simulator.statistics import SlotTime, Tally
+
+LOOK_TIMES_KEPT = 50
+
+_CLAIM = re.compile(r"(.+)-\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A submit that passed every check but those on places and on repetition."""
+
+    account: Account
+    api_key: str
+    model: str
+    body: dict[str, object]
+
+    @property
+    def prompt(self) -> str:
+        return str(self.body.get("prompt", ""))
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    id: str
+    number: int
+    order: Order
+    request_id: str
+    accepted_at: float
+    ends_at: float
+    failure: TaskFails | None
+    ended: bool = False
+    told_at: float | None = None
+    looks: int = 0
+    look_times: list[float] = field(default_factory=list)
+
+    @property
+    def account(self) -> str:
+        return self.order.account.name
+
+    @property
+    def status(self) -> str:
+        if not self.ended:
+            return "PROCESSING"
+        return "SUCCESS" if self.failure is None else "FAIL"
+
+
+class Lane:
+    """One account x model, which is what the vendor limits."""
+
+    def __init__(self, limit: int) -> None:
+        self.tally = Tally()
+        self.slot_time = SlotTime(limit)
+
+
+class Vendor:
+    def __init__(self, accounts: Accounts, models: list[str], keep_tasks: int) -> None:
+        self.models = models
+        self.keep_tasks = keep_tasks
+        self.total = Tally()
+        self._accounts = accounts
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._pools: dict[str, SlotTime] = {}
+        self._tasks: dict[str, Task] = {}
+        self._ends: list[tuple[float, int, Task]] = []
+        self._ended: deque[Task] = deque()
+        self._request_ids: set[str] = set()
+        self._gateway_tasks: set[str] = set()
+        self._accepted = 0
+
+    def tallies(self, account: Account | None, model: object) -> list[Tally]:
+        """The counters that a request by this account for this model touches."""
+        if account is None or model not in self.models:
+            return [self.total]
+        return [self.total, self._lane(account.name, str(model)).tally]
+
+    def accept(self, order: Order, now: float, seconds: float, failure: TaskFails | None) -> Task:
+        """Starts a task, or refuses: 1231 for a known request_id, 1302 without a free place."""
+        self.advance(now)
+        account, model = order.account, order.model
+        # The account as it is now: a late acceptance may come after a change of its limit.
+        limit = (self._accounts.get(account.name) or account).limit_of(model)
+        lane = self._lane(account.name, model)
+        tallies = (self.total, lane.tally)
+        request_id = str(order.body.get("request_id") or secrets.token_hex(16))
+        if request_id in self._request_ids:
+            for tally in tallies:
+                tally.repeated_request_ids += 1
+            raise VendorError("1231", request_id)
+        if lane.tally.in_flight >= limit:
+            for tally in tallies:
+                tally.refused_over_limit += 1
+            raise VendorError("1302", f"{lane.tally.in_flight} of {limit} in flight")
+
+        self._accepted += 1
+        task = Task(
+            id=self._new_id(),
+            number=self._accepted,
+            order=order,
+            request_id=request_id,
+            accepted_at=now,
+            ends_at=now + seconds,
+            failure=failure,
+        )
+        self._start(task, tallies)
+        return task
+
+    def find(self, task_id: str, now: float) -> Task | None:
+        self.advance(now)
+        return self._tasks.get(task_id)
+
+    def count_look(self, task: Task, account: Account, now: float) -> None:
+        task.looks += 1
+        if len(task.look_times) < LOOK_TIMES_KEPT:
+            task.look_times.append(now)
+        foreign = account.name != task.account
+        for tally in self._tallies_of(task):
+            tally.look(task.looks, foreign, task.told_at is not None)
+
+    def tell(self, task: Task, now: float) -> str:
+        """The task's status, which the client is told now."""
+        self.advance(now)
+        if task.ended and task.told_at is None:
+            task.told_at = now
+            for tally in self._tallies_of(task):
+                tally.told(now - task.ends_at)
+        return task.status
+
+    def end_now(self, wanted: Callable[[Task], bool], now: float) -> int:
+        """Ends the running tasks that are wanted, before their time."""
+        self.advance(now)
+        chosen = [task for _, _, task in self._ends if not task.ended and wanted(task)]
+        for task in chosen:
+            # Its old entry in the heap stays and is skipped when its time comes.
+            task.ends_at = now
+            self._end(task)
+        return len(chosen)
+
+    def change_account(self, account: Account, now: float) -> None:
+        """Tasks in flight over a lowered limit run on; it is counted that they do."""
+        self.advance(now)
+        old = self._accounts.get(account.name) or account
+        self._accounts.put(account)
+        for (name, model), lane in self._lanes.items():
+            if name == account.name:
+                limit = account.limit_of(model)
+                lane.slot_time.change_limit(now, limit)
+                if limit < min(old.limit_of(model), lane.tally.in_flight):
+                    lane.tally.over_limit += 1
+                    self.total.over_limit += 1
+        for model, pool in self._pools.items():
+            pool.change_limit(now, self._limit_of_all(model))
+
+    def tasks(self, newest_first: bool, now: float) -> Iterable[Task]:
+        self.advance(now)
+        return reversed(self._tasks.values()) if newest_first else self._tasks.values()
+
+    def total_figures(self, now: float) -> Figures:
+        self.advance(now)
+        seconds = [pool.seconds(now) for pool in self._pools.values()]
+        limit = sum(map(self._limit_of_all, self.models))
+        used, offered = sum(s[0] for s in seconds), sum(s[1] for s in seconds)
+        return self.total.figures(limit, used, offered)
+
+    def account_figures(self, now: float) -> dict[str, dict[str, Figures]]:
+        self.advance(now)
+        figures: dict[str, dict[str, Figures]] = {}
+        for account in self._accounts.all():
+            figures[account.name] = {}
+            for model in self.models:
+                lane = self._lane(account.name, model)
+                figures[account.name][model] = lane.tally.figures(
+                    account.limit_of(model), *lane.slot_time.seconds(now)
+                )
+        return figures
+
+    def advance(self, now: float) -> None:
+        """Ends what is over, in the order of the ends and with their own times."""
+        while self._ends and self._ends[0][0] <= now:
+            task = heapq.heappop(self._ends)[2]
+            if not task.ended:
+                self._end(task)
+
+    def _start(self, task: Task, tallies: tuple[Tally, Tally]) -> None:
+        self._tasks[task.id] = task
+        heapq.heappush(self._ends, (task.ends_at, task.number, task))
+        self._request_ids.add(task.request_id)
+        gateway_task = _gateway_task(task.request_id)
+        for tally in tallies:
+            tally.begin()
+            tally.duplicates += gateway_task in self._gateway_tasks
+        self._gateway_tasks.add(gateway_task)
+        self._lane(task.account, task.order.model).slot_time.begin(task.accepted_at)
+        self._pool(task.order.model).begin(task.accepted_at)
+
+    def _end(self, task: Task) -> None:
+        task.ended = True
+        for tally in self._tallies_of(task):
+            tally.end(failed=task.failure is not None)
+        self._lane(task.account, task.order.model).slot_time.end(task.ends_at)
+        self._pool(task.order.model).end(task.ends_at)
+        self._ended.append(task)
+        while len(self._ended) > self.keep_tasks:
+            self._forget(self._ended.popleft())
+
+    def _forget(self, task: Task) -> None:
+        del self._tasks[task.id]
+        self._request_ids.discard(task.request_id)
+        self._gateway_tasks.discard(_gateway_task(task.request_id))
+
+    def _tallies_of(self, task: Task) -> tuple[Tally, Tally]:
+        return self.total, self._lane(task.account, task.order.model).tally
+
+    def _lane(self, account: str, model: str) -> Lane:
+        lane = self._lanes.get((account, model))
+        if lane is None:
+            known = self._accounts.get(account)
+            lane = Lane(known.limit_of(model) if known else 0)
+            self._lanes[account, model] = lane
+        return lane
+
+    def _pool(self, model: str) -> SlotTime:
+        if model not in self._pools:
+            self._pools[model] = SlotTime(self._limit_of_all(model))
+        return self._pools[model]
+
+    def _limit_of_all(self, model: str) -> int:
+        return sum(account.limit_of(model) for account in self._accounts.all())
+
+    def _new_id(self) -> str:
+        # 19 digits, as the vendor's: too many for whoever reads them as a number. Never repeatable,
+        # so that a look from before a reset cannot hit a task from after it.
+        while (task_id := str(10**18 + secrets.randbelow(9 * 10**18))) in self._tasks:
+            pass
+        return task_id
+
+
+def _gateway_task(request_id: str) -> str:
+    """The gateway's own task: it sends `<task>-<claim number>`, a new number for each submit."""
+    claim = _CLAIM.fullmatch(request_id)
+    return claim[1] if claim else request_id
