@@ -55,6 +55,10 @@ class Gateway:
     poller: Poller
     background: Background
 
+    async def configure(self) -> None:
+        """Make the pool's limits those of the settings; wait for the store as long as it takes."""
+        await until_stored(lambda: self.ledger.slots.configure(self.ledger.teams))
+
 
 @contextmanager
 def store_url(settings: Settings) -> Iterator[str]:
@@ -102,15 +106,11 @@ async def open_ledger(settings: Settings, url: str) -> AsyncIterator[Ledger]:
 
 @asynccontextmanager
 async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
-    """Open everything and make the pool's limits those of the settings.
-
-    Waits for the store as long as it takes: without it nothing can be admitted anyway.
-    """
+    """Open everything that one process needs. Connects to nothing yet."""
     async with (
         open_ledger(settings, url) as ledger,
         open_vendor_http(settings.submit_timeout_seconds, settings.looks_at_once) as http,
     ):
-        await until_stored(lambda: ledger.slots.configure(ledger.teams))
         settlement = Settlement(ledger.tasks)
         providers = {name: make(http) for name, make in PROVIDERS.items()}
         dispatcher = Dispatcher(

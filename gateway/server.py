@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
@@ -44,9 +44,11 @@ def work(settings: Settings, *, announce: Callable[[str], None]) -> None:
     """Run the background loops alone until SIGTERM or SIGINT."""
 
     async def run() -> None:
-        drain = _drain_seconds(settings)
         with _stop_on_signal() as stop:
-            async with open_gateway(settings, url) as gateway, _background(gateway, drain):
+            async with (
+                open_gateway(settings, url) as gateway,
+                _running(gateway, stop, _drain_seconds(settings), with_worker=True),
+            ):
                 announce("worker running")
                 await stop.wait()
 
@@ -69,11 +71,15 @@ def _serve_child(with_worker: bool, sockets: list[socket.socket]) -> None:
 async def _serve(
     settings: Settings, url: str, key: str, sockets: list[socket.socket], with_worker: bool
 ) -> None:
+    drain = _drain_seconds(settings)
     with _stop_on_signal() as stop:
-        async with open_gateway(settings, url) as gateway:
+        async with (
+            open_gateway(settings, url) as gateway,
+            _running(gateway, stop, drain, with_worker=with_worker) as started,
+        ):
 
             def ready() -> bool:
-                return not stop.is_set()
+                return started.is_set() and not stop.is_set()
 
             if len(sockets) == 1:
                 apps = [whole_app(gateway, settings, ready, key)]
@@ -82,9 +88,41 @@ async def _serve(
                     client_app(gateway, settings, ready),
                     admin_app(gateway, settings, ready),
                 ]
-            run_beside = _background if with_worker else _dispatching_only
-            async with run_beside(gateway, _drain_seconds(settings)):
-                await _listen_until(stop, apps, sockets)
+            await _listen_until(stop, apps, sockets)
+
+
+@asynccontextmanager
+async def _running(
+    gateway: Gateway, stop: asyncio.Event, drain_seconds: float, *, with_worker: bool
+) -> AsyncIterator[asyncio.Event]:
+    """The background work beside the API; the event tells that the limits are in the store.
+
+    The API answers before that (with a 503 while the store is away), but is not ready. At the end
+    what is on the wire is finished: the answer to a submit cannot be had again.
+    """
+    started = asyncio.Event()
+
+    async def run() -> None:
+        try:
+            await gateway.configure()
+            started.set()
+            if with_worker:
+                await gateway.background.run()
+        except Exception:
+            stop.set()  # a store that refuses our scripts, for instance: nothing can go on
+            raise
+
+    background = asyncio.create_task(run())
+    try:
+        yield started
+    finally:
+        background.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await background
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(drain_seconds):
+                await gateway.poller.drain()
+                await gateway.dispatcher.drain()
 
 
 async def _listen_until(
@@ -132,33 +170,6 @@ def _stop_on_signal() -> Iterator[asyncio.Event]:
         loop.add_signal_handler(number, stop.set)
     stop_with_parent(stop.set)
     yield stop
-
-
-@asynccontextmanager
-async def _background(gateway: Gateway, drain_seconds: float) -> AsyncIterator[None]:
-    loops = asyncio.create_task(gateway.background.run())
-    try:
-        async with _dispatching_only(gateway, drain_seconds):
-            yield
-    finally:
-        loops.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await loops
-        await _bounded(gateway.poller.drain(), drain_seconds)
-
-
-@asynccontextmanager
-async def _dispatching_only(gateway: Gateway, drain_seconds: float) -> AsyncIterator[None]:
-    """What is on the wire when the process stops is finished: its answer cannot be had again."""
-    try:
-        yield
-    finally:
-        await _bounded(gateway.dispatcher.drain(), drain_seconds)
-
-
-async def _bounded(drain: Coroutine[None, None, None], seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(drain, seconds)
 
 
 def _listen(setting: str, host: str, port: int) -> socket.socket:

@@ -129,6 +129,9 @@ class Vendor:
     def settle_and_forget(self) -> None:
         """Wait until the gateway has seen every end, then forget tasks, figures and faults."""
         wait_until(lambda: not self.total()["in_flight"] and not self.total()["ended_unseen"])
+        self.forget()
+
+    def forget(self) -> None:
         self._http.post("/reset").raise_for_status()
 
     def end_all(self) -> None:
@@ -215,7 +218,12 @@ class Processes:
         }
 
     def gateway(
-        self, vendor: Vendor | None, limits: dict[str, int], *arguments: str, **settings: Any
+        self,
+        vendor: Vendor | None,
+        limits: dict[str, int],
+        *arguments: str,
+        wait_ready: bool = True,
+        **settings: Any,
     ) -> Running:
         """A process of the gateway: gateway(vendor, {"main": 5}, "serve", GATEWAY_PORT=0)."""
         running = Running(
@@ -225,6 +233,8 @@ class Processes:
         )
         self._stack.callback(running.stop)
         self.started.append(running)
+        if running.url and wait_ready:
+            wait_until(lambda: httpx.get(f"{running.url}/readyz").status_code == 200)
         return running
 
     def caller(self, running: Running, *key: str) -> Caller:

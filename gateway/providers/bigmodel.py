@@ -62,7 +62,7 @@ class BigModel:
         except (NotSent, NoAnswer) as error:
             return Running(doubt=str(error))
         if answer.status == 200:
-            return _state(answer.body)
+            return read_state(answer.body)
         return _refused_look(answer)
 
 
@@ -90,7 +90,7 @@ def request_body(request: VideoRequest, request_id: str) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _state(body: dict[str, Any] | None) -> LookAnswer:
+def read_state(body: dict[str, Any] | None) -> LookAnswer:
     """Read a 200. Whatever is not plainly an end means that the task still runs."""
     status = (body or {}).get("task_status")
     if body is None or status is None:
