@@ -20,7 +20,7 @@ def main() -> None:
     from gateway.store.embedded import EmbeddedStoreError
 
     try:
-        cli(auto_envvar_prefix=None)
+        cli()
     except (WrongSettings, EmbeddedStoreError, StoreUnavailable) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, WrongSettings) else 1)
@@ -70,7 +70,7 @@ def slots(verify: bool) -> None:
     """Show who holds which slots of which account."""
     from gateway.slots_command import show, verify_slots
 
-    settings = _settings()
+    settings = _settings(log_level="warning")
     if not verify:
         asyncio.run(show(settings))
         return
@@ -82,7 +82,7 @@ def slots(verify: bool) -> None:
     click.echo("slots and records agree")
 
 
-def _settings() -> Settings:
+def _settings(log_level: str | None = None) -> Settings:
     settings = load_settings()
-    configure_logging(settings.log_level)
+    configure_logging(log_level or settings.log_level)
     return settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -35,7 +36,10 @@ async def verify_slots(settings: Settings) -> list[str]:
 def _table(holdings: list[Holding], max_age_seconds: float) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("account", "model", "in use", "task", "team", "status", "since"):
-        table.add_column(column, justify="right" if column in ("in use", "since") else "left")
+        # Ids are there to be copied, so they are never cut short.
+        width = 37 if column == "task" else None
+        justify: Literal["left", "right"] = "right" if column in ("in use", "since") else "left"
+        table.add_column(column, justify=justify, min_width=width, no_wrap=True)
     for holding in holdings:
         in_use = f"{len(holding.tasks)}/{holding.limit}"
         if not holding.tasks:

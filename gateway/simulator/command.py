@@ -7,9 +7,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.simulator.accounts import Account, Accounts
-from gateway.simulator.server import serve
 from gateway.simulator.settings import Settings
-from gateway.simulator.state import Simulator
 
 DEMO = '[{"name": "demo", "tier": "V0", "api_keys": ["demo-key.one", "demo-key.two"]}]'
 
@@ -92,6 +90,10 @@ def simulator(
     public_url: str | None,
 ) -> None:
     """Run a vendor's server: bigmodel's API with limits, playable videos and faults on demand."""
+    # Here, so that whoever only asks for --help need not wait for a web framework.
+    from gateway.simulator.server import serve
+    from gateway.simulator.state import Simulator
+
     settings = Settings(duration=duration, public_url=public_url)
     try:
         serve(Simulator(accounts, settings, seed), host, port)

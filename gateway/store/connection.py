@@ -82,7 +82,7 @@ async def open_store(url: str, pool: str, timeout_seconds: float) -> AsyncIterat
 
     Retries and time-outs are set here because redis-py's own defaults hide an outage for too
     long: ten silent retries of five seconds each (8.1). One quick retry mends a connection that
-    the server had closed; anything longer is the callers' to wait out.
+    the server had closed; a server that hangs, and anything longer, is the callers' to wait out.
     """
     connections = BlockingConnectionPool.from_url(
         url,
@@ -91,8 +91,11 @@ async def open_store(url: str, pool: str, timeout_seconds: float) -> AsyncIterat
         timeout=timeout_seconds,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
-        retry=Retry(FullJitterBackoff(cap=0.2, base=0.02), retries=2),
-        retry_on_error=[exceptions.ConnectionError, exceptions.TimeoutError],
+        retry=Retry(
+            FullJitterBackoff(cap=0.2, base=0.02),
+            retries=1,
+            supported_errors=(exceptions.ConnectionError,),
+        ),
         health_check_interval=30,
     )
     redis = Redis(connection_pool=connections)

@@ -1,0 +1,113 @@
+"""The commands as a person at a terminal meets them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.store.connection import Store
+from tests.harness import Processes, run_command
+
+
+def test_slots_shows_who_holds_what_and_how_many_wait(processes: Processes):
+    vendor = processes.simulator({"main": 2}, duration="3600")
+    team = processes.caller(processes.gateway(vendor, {"main": 2}))
+    tasks = [team.created() for _ in range(3)]
+    shown = run_command("slots", **processes.settings(vendor, {"main": 2}))
+    assert shown.returncode == 0
+    assert "2/2" in shown.stdout
+    assert [task in shown.stdout for task in tasks] == [True, True, False]
+    assert "1 waiting for cogvideox-3@bigmodel" in shown.stdout
+
+
+async def test_verify_exits_with_1_and_names_the_difference(processes: Processes, store: Store):
+    vendor = processes.simulator({"main": 2}, duration="3600")
+    team = processes.caller(processes.gateway(vendor, {"main": 2}))
+    task = team.created()
+    settings = processes.settings(vendor, {"main": 2})
+    agreed = run_command("slots", "--verify", **settings)
+    assert (agreed.returncode, agreed.stdout) == (0, "slots and records agree\n")
+    await store.redis.srem(store.keys.slots("main", "cogvideox-3"), task)
+    differs = run_command("slots", "--verify", **settings)
+    assert differs.returncode == 1
+    assert f"{task} is in_progress on main but in none of its slots" in differs.stdout
+
+
+def test_verify_with_the_store_away_is_one_line_and_no_verdict(processes: Processes):
+    settings = processes.settings(None, {"main": 2})
+    settings["GATEWAY_REDIS_URL"] = "redis://127.0.0.1:9/0"
+    away = run_command("slots", "--verify", **settings)
+    assert away.returncode == 1
+    assert away.stderr.strip() == ("error: the gateway's store does not answer; try again soon")
+    assert away.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "slots"])
+def test_a_wrong_setting_stops_the_start_with_one_line(command: str):
+    stopped = run_command(command, GATEWAY_PORT="web")
+    assert stopped.returncode == 2
+    assert len(stopped.stderr.splitlines()) == 1
+    assert stopped.stderr.startswith("error: GATEWAY_PORT: ")
+
+
+def test_a_taken_port_is_one_line(processes: Processes):
+    running = processes.gateway(None, {"main": 1})
+    port = running.url.rpartition(":")[2]
+    taken = run_command("serve", **(processes.settings(None, {"main": 1}) | {"GATEWAY_PORT": port}))
+    assert taken.returncode == 2
+    assert "GATEWAY_PORT" in taken.stderr
+    assert "Traceback" not in taken.stderr
+
+
+def test_a_gateway_asked_to_stop_finishes_what_is_on_the_wire(processes: Processes):
+    vendor = processes.simulator({"main": 2}, duration="0.2")
+    running = processes.gateway(vendor, {"main": 2}, GATEWAY_SUBMIT_WAIT_SECONDS="0.1")
+    vendor.settings(submit_delay_seconds=1)
+    team = processes.caller(running)
+    task = team.created()
+    assert running.stop() == 0
+    assert vendor.total()["accepted"] == 1
+    again = processes.caller(processes.gateway(vendor, {"main": 2}))
+    assert again.ended(task)["task_status"] == "SUCCESS"
+    assert vendor.total()["duplicates"] == 0
+
+
+def test_no_secret_is_in_a_log(processes: Processes):
+    vendor = processes.simulator({"main": 1}, duration="0.2")
+    running = processes.gateway(vendor, {"main": 1}, GATEWAY_LOG_LEVEL="debug")
+    team = processes.caller(running)
+    vendor.fault(on="submit", kind="error", code="1002", status=401, times=1)
+    team.ended(team.created(prompt="a planted prompt"))
+    text = running.log_text()
+    assert "completed" in text
+    settings = processes.settings(vendor, {"main": 1})
+    secrets = [key for account in settings["GATEWAY_ACCOUNTS"] for key in account["api_keys"]]
+    secrets += [key for team in settings["GATEWAY_TEAMS"] for key in team["keys"]]
+    for secret in [*secrets, settings["GATEWAY_ADMIN_KEY"], "a planted prompt"]:
+        assert secret not in text
+
+
+def test_the_demo_goes_the_whole_way(tmp_path: Path):
+    played = run_command("demo", TMPDIR=str(tmp_path))
+    assert played.returncode == 0, played.stdout
+    assert "5 in flight, 7 waiting" in played.stdout
+    assert "15 accepted, most in flight at once 5 of 5, refused 0, made twice 0" in played.stdout
+    movie = tmp_path / "cogvideo-gateway-demo.mp4"
+    assert movie.read_bytes()[4:8] == b"ftyp"
+    assert list(tmp_path.iterdir()) == [movie]
+
+
+def test_a_model_of_the_settings_is_offered_beside_the_built_in_one(processes: Processes):
+    vendor = processes.simulator({"main": 5}, duration="0.2")
+    vendor.settings(models=["cogvideox-3", "vidu2"])
+    model = {"name": "vidu2", "price_fen": 50, "limit": 1, "durations": [4]}
+    team = processes.caller(processes.gateway(vendor, {"main": 5}, GATEWAY_MODELS=[model]))
+    refused = team.submit(model="vidu2", duration=5)
+    assert refused.json()["error"]["message"] == "duration must be one of 4 for vidu2"
+    answers = [team.submit(model="vidu2") for _ in range(3)]
+    assert {answer.headers["x-cost-fen"] for answer in answers} == {"50"}
+    for answer in answers:
+        assert team.ended(answer.json()["id"])["task_status"] == "SUCCESS"
+    vidu = vendor.stats()["accounts"]["main"]["vidu2"]
+    assert vidu["peak_in_flight"] == 1
