@@ -20,8 +20,10 @@ async def show(settings: Settings) -> None:
         async with open_ledger(settings, url) as ledger:
             holdings = await ledger.slots.holdings()
             waiting = await ledger.slots.waiting()
-    console = Console()
-    console.print(_table(holdings, settings.max_age_seconds))
+    console, table = Console(), _table(holdings, settings.max_age_seconds)
+    # As wide as it needs to be: ids are there to be copied, so they are never cut short.
+    console.width = max(console.width, _width(console, table))
+    console.print(table)
     for task_class, count in waiting.items():
         console.print(f"{count} waiting for {task_class}", highlight=False)
 
@@ -36,10 +38,8 @@ async def verify_slots(settings: Settings) -> list[str]:
 def _table(holdings: list[Holding], max_age_seconds: float) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("account", "model", "in use", "task", "team", "status", "since"):
-        # Ids are there to be copied, so they are never cut short.
-        width = 37 if column == "task" else None
         justify: Literal["left", "right"] = "right" if column in ("in use", "since") else "left"
-        table.add_column(column, justify=justify, min_width=width, no_wrap=True)
+        table.add_column(column, justify=justify, no_wrap=True)
     for holding in holdings:
         in_use = f"{len(holding.tasks)}/{holding.limit}"
         if not holding.tasks:
@@ -60,3 +60,8 @@ def _status(task: Task, max_age_seconds: float) -> str:
 def _age(task: Task) -> str:
     seconds = max(0, round(time.time() - (task.submitted_ms or task.created_ms) / 1000))
     return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def _width(console: Console, table: Table) -> int:
+    """What the table needs if nothing bounds it."""
+    return console.measure(table, options=console.options.update(width=1000)).maximum
