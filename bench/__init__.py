@@ -1,0 +1,1 @@
+"""Measurements, by `make bench`. What they said is kept in record.md."""
