@@ -4,17 +4,19 @@
 --       (team and class among them)
 -- Returns {the record as a flat list, claims as a flat list (see claim_next)}.
 --
--- Safe to run twice: the id is made by the caller, and a task that is there already is only read.
--- Whoever lost the first answer then finds no claim in the second; if the task was claimed, its
--- lease runs out and it goes back to its place.
+-- Safe to run twice: the caller makes the id, so a task that is there already is the caller's own,
+-- whose first answer was lost. It gets the task's claim again; claims of other tasks that were
+-- lost with the answer go back to their place when their lease runs out.
 --
 -- The task joins the queue first and the best queued one is claimed, whoever that is: so nobody
 -- overtakes, and a slot that was free while older work waited is taken by that.
 
 local lease_ms, id = tonumber(ARGV[1]), ARGV[2]
 
-if redis.call('EXISTS', task_key(id)) == 1 then
-  return {redis.call('HGETALL', task_key(id)), {}}
+local known = hash(redis.call('HGETALL', task_key(id)))
+if known.status then
+  local own = known.status == 'claimed' and {id, tonumber(known.claim), known.account} or {}
+  return {redis.call('HGETALL', task_key(id)), own}
 end
 
 local now = now_ms()
