@@ -68,13 +68,14 @@ bench: $(VENV)/.ready ## Measure submits and cached results beside bare FastAPI 
 	@$(BIN)/python -m bench
 
 .PHONY: containers
-containers: ## Build the image for real and run the compose demo (Debian, root)
+containers: $(VENV)/.ready ## Build the image for real and run the compose demo (Debian, root)
 	@bash deploy/containers.sh
 
 .PHONY: lock
 lock: $(VENV)/.ready ## Pin the newest allowed versions, with hashes, into the requirements files
 	@$(LOCK) --upgrade pyproject.toml -o requirements.txt
 	@$(LOCK) --upgrade pyproject.toml --group dev -o requirements-dev.txt
+	@for set in build lint; do $(LOCK) --upgrade deploy/requirements-$$set.in -o deploy/requirements-$$set.txt; done
 	@for sdk in $(SDKS); do $(LOCK) --upgrade tests/sdk/$$sdk.in -o tests/sdk/$$sdk.txt; done
 
 .PHONY: clean

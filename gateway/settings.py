@@ -122,7 +122,12 @@ class ModelSettings(_Entry):
 class Settings(BaseSettings):
     """All settings. Seconds may have fractions; bytes and counts may not."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        extra="forbid",
+        frozen=True,
+        env_ignore_empty=True,  # compose files and charts leave empty what was not given
+    )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: any free one")
     admin_port: int | None = Field(
@@ -259,9 +264,9 @@ def _from_files() -> dict[str, Any]:
     for field in _MAY_COME_FROM_FILES:
         name = f"{PREFIX}{field.upper()}"
         path = os.environ.get(f"{name}_FILE")
-        if path is None:
+        if not path:
             continue
-        if name in os.environ:
+        if os.environ.get(name):
             raise WrongSettings(f"{name} and {name}_FILE are both set; keep one")
         values[field] = _read_secret(name, Path(path), as_json=field in ("accounts", "teams"))
     return values

@@ -81,6 +81,13 @@ def test_secrets_may_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert settings.accounts[0].name == "main"
 
 
+def test_an_empty_variable_says_nothing(monkeypatch: pytest.MonkeyPatch):
+    settings = load(
+        monkeypatch, GATEWAY_PORT="", GATEWAY_ADMIN_KEY="", GATEWAY_TEAMS_FILE="", GATEWAY_CONFIG=""
+    )
+    assert (settings.port, settings.admin_key, settings.teams) == (8000, None, [])
+
+
 WRONG = [
     ({"GATEWAY_PORT": "web"}, "GATEWAY_PORT", "integer"),
     ({"GATEWAY_PORT": "70000"}, "GATEWAY_PORT", "65535"),
