@@ -18,39 +18,39 @@ from gateway.metrics import exposition
 from gateway.settings import Settings
 
 
-def client_app(gateway: Gateway, settings: Settings, ready: Callable[[], bool]) -> ASGIApp:
+def client_app(gateway: Gateway, settings: Settings, state: Callable[[], str]) -> ASGIApp:
     """What teams call: every dialect's routes, and the probes."""
-    return with_edge(_client_routes(gateway, settings, ready))
+    return with_edge(_client_routes(gateway, settings, state))
 
 
-def admin_app(gateway: Gateway, settings: Settings, ready: Callable[[], bool]) -> ASGIApp:
+def admin_app(gateway: Gateway, settings: Settings, state: Callable[[], str]) -> ASGIApp:
     """What operators call, on a port of its own."""
     app = _bare_app()
-    app.include_router(ops.health_router(ready))
+    app.include_router(ops.health_router(state))
     _add_admin_routes(app, gateway, settings, admin_key=None)
     return with_edge(app)
 
 
 def whole_app(
-    gateway: Gateway, settings: Settings, ready: Callable[[], bool], admin_key: str
+    gateway: Gateway, settings: Settings, state: Callable[[], str], admin_key: str
 ) -> ASGIApp:
     """Both planes on one port; the second opens with the admin key only."""
-    app = _client_routes(gateway, settings, ready)
+    app = _client_routes(gateway, settings, state)
     _add_admin_routes(app, gateway, settings, admin_key)
     return with_edge(app)
 
 
-def _client_routes(gateway: Gateway, settings: Settings, ready: Callable[[], bool]) -> FastAPI:
+def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str]) -> FastAPI:
     app = _bare_app()
     services = Services(
         directory=gateway.directory,
         admission=gateway.admission,
         dispatcher=gateway.dispatcher,
-        tasks=gateway.ledger.tasks,
+        tasks=gateway.pool.tasks,
         submit_wait_seconds=settings.submit_wait_seconds,
         max_body_bytes=settings.max_body_bytes,
     )
-    app.include_router(ops.health_router(ready))
+    app.include_router(ops.health_router(state))
     for dialect in DIALECTS:
         app.include_router(videos.router(dialect, services))
     return app
@@ -59,7 +59,7 @@ def _client_routes(gateway: Gateway, settings: Settings, ready: Callable[[], boo
 def _add_admin_routes(
     app: FastAPI, gateway: Gateway, settings: Settings, admin_key: str | None
 ) -> None:
-    scrape = partial(exposition, gateway.ledger.slots, settings.max_age_seconds)
+    scrape = partial(exposition, gateway.pool.slots, settings.max_age_seconds)
     app.include_router(ops.metrics_router(scrape, admin_key))
 
 

@@ -1,4 +1,4 @@
-"""The composition root: which adapter stands behind each port. It alone has met everybody."""
+"""The composition root: which adapter stands behind each port."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.poller import LookSchedule, Poller
 from gateway.lifecycle.settlement import Settlement
 from gateway.providers import PROVIDERS
-from gateway.providers.http import open_vendor_http
+from gateway.providers.http import open_provider_http
 from gateway.settings import ModelSettings, Settings, WrongSettings
 from gateway.store.connection import Store, open_store
 from gateway.store.embedded import EmbeddedStore
@@ -28,12 +28,14 @@ from gateway.store.tasks import TaskStore, Timing
 
 log = logging.getLogger(__name__)
 
+# From the vendor's deadline to giving the outcome up: time to record it over a store that stumbles.
 _SENDING_MARGIN_SECONDS = 15.0
-_LOOK_LEASE_SECONDS = 30.0
+# A look asks with each of the account's keys in turn, ten seconds at most each.
+_LOOK_LEASE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class Pool:
     """The parts that need the store alone: enough to ask who holds what."""
 
     store: Store
@@ -48,7 +50,7 @@ class Ledger:
 class Gateway:
     """Everything that is running in this process."""
 
-    ledger: Ledger
+    pool: Pool
     directory: TeamDirectory
     admission: Admission
     dispatcher: Dispatcher
@@ -57,7 +59,7 @@ class Gateway:
 
     async def configure(self) -> None:
         """Make the pool's limits those of the settings; wait for the store as long as it takes."""
-        await until_stored(lambda: self.ledger.slots.configure(self.ledger.teams))
+        await until_stored(lambda: self.pool.slots.configure(self.pool.teams))
 
 
 @contextmanager
@@ -94,68 +96,78 @@ def admin_key(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_ledger(settings: Settings, url: str) -> AsyncIterator[Ledger]:
+async def open_pool(settings: Settings, url: str) -> AsyncIterator[Pool]:
     """Connect to the store, without touching a limit."""
     catalog = Catalog(_model(model) for model in settings.models)
     accounts = {account.name: account for account in _accounts(settings)}
     async with open_store(url, settings.pool, settings.store_timeout_seconds) as store:
-        tasks = TaskStore(store, _timing(settings), accounts, settings.cached_tasks)
+        tasks = TaskStore(store, _timing(settings), settings.cached_tasks)
         slots = SlotStore(store, accounts, catalog)
-        yield Ledger(store, tasks, slots, accounts, catalog, _teams(settings))
+        yield Pool(store, tasks, slots, accounts, catalog, _teams(settings))
 
 
 @asynccontextmanager
 async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
     """Open everything that one process needs. Connects to nothing yet."""
     async with (
-        open_ledger(settings, url) as ledger,
-        open_vendor_http(settings.submit_timeout_seconds, settings.looks_at_once) as http,
+        open_pool(settings, url) as pool,
+        open_provider_http(settings.submit_timeout_seconds, settings.looks_at_once) as http,
     ):
-        settlement = Settlement(ledger.tasks)
-        providers = {name: make(http) for name, make in PROVIDERS.items()}
+        settlement = Settlement(pool.tasks)
+        providers = {name: kind.make(http) for name, kind in PROVIDERS.items()}
         dispatcher = Dispatcher(
-            ledger.tasks,
+            pool.tasks,
             settlement,
             providers,
-            ledger.accounts,
+            pool.accounts,
             first_look_seconds=settings.first_look_seconds,
             key_rest_seconds=settings.key_rest_seconds,
         )
         poller = Poller(
-            ledger.tasks,
+            pool.tasks,
             settlement,
             dispatcher,
             providers,
-            ledger.accounts,
+            pool.accounts,
             LookSchedule(settings.first_look_seconds, settings.longest_look_seconds),
             at_once=settings.looks_at_once,
+            missing_seconds=settings.missing_seconds,
         )
-        used = {account.provider for account in ledger.accounts.values()}
+        used = {account.provider for account in pool.accounts.values()}
         yield Gateway(
-            ledger,
-            _directory(settings, ledger.teams),
-            Admission(ledger.catalog, ledger.tasks, used),
+            pool,
+            _directory(settings, pool.teams),
+            Admission(pool.catalog, pool.tasks, used),
             dispatcher,
             poller,
-            Background(ledger.tasks, dispatcher, poller),
+            Background(pool.tasks, dispatcher, poller),
         )
 
 
 def _accounts(settings: Settings) -> Iterator[Account]:
     for account in settings.accounts:
+        provider = _known(f"GATEWAY_ACCOUNTS.{account.name}.provider", account.provider)
         yield Account(
             name=account.name,
-            provider=account.provider,
-            base_url=account.base_url,
+            provider=provider,
+            base_url=account.base_url or PROVIDERS[provider].base_url,
             limit=account.limit or settings.tiers[account.tier or ""],
             limits=account.limits,
             api_keys=tuple(ApiKey(key.get_secret_value()) for key in account.api_keys),
         )
 
 
+def _known(setting: str, provider: str) -> str:
+    if provider not in PROVIDERS:
+        raise WrongSettings(
+            f"{setting}: there is no provider {provider}, only {', '.join(PROVIDERS)}"
+        )
+    return provider
+
+
 def _teams(settings: Settings) -> tuple[Team, ...]:
     return tuple(
-        Team(name=team.name, limit=settings.tiers[team.tier], weight=team.weight)
+        Team(name=team.name, cap=settings.tiers[team.tier], weight=team.weight)
         for team in settings.teams
     )
 
@@ -174,7 +186,7 @@ def _model(model: ModelSettings) -> ModelSpec:
         name=model.name,
         price_fen=model.price_fen,
         limit=model.limit,
-        providers=tuple(model.providers),
+        providers=tuple(_known(f"GATEWAY_MODELS.{model.name}", p) for p in model.providers),
         qualities=tuple(model.qualities),
         sizes=tuple(model.sizes),
         fps=tuple(model.fps),
@@ -186,12 +198,12 @@ def _model(model: ModelSettings) -> ModelSpec:
 
 def _timing(settings: Settings) -> Timing:
     return Timing(
-        claim_lease=settings.claim_lease_seconds,
-        sending_lease=settings.submit_timeout_seconds + _SENDING_MARGIN_SECONDS,
-        unknown_hold=settings.unknown_hold_seconds,
-        look_lease=_LOOK_LEASE_SECONDS,
-        retention=settings.retention_seconds,
-        rests={
+        claim_lease_seconds=settings.claim_lease_seconds,
+        sending_lease_seconds=settings.submit_timeout_seconds + _SENDING_MARGIN_SECONDS,
+        unknown_hold_seconds=settings.unknown_hold_seconds,
+        look_lease_seconds=_LOOK_LEASE_SECONDS,
+        retention_seconds=settings.retention_seconds,
+        rest_seconds={
             Rest.KEY: settings.key_rest_seconds,
             Rest.ACCOUNT: settings.account_rest_seconds,
             Rest.CONCURRENCY: settings.concurrency_rest_seconds,

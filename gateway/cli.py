@@ -15,15 +15,21 @@ from gateway.simulator.command import simulator
 
 def main() -> None:
     """Run the command; a person's mistake ends in one line, not in a traceback."""
-    # Imported here like every command's own parts: `gateway --help` need not load a server.
+    # Imported here like every command's own parts: `gateway --help` need not load a web server.
     from gateway.domain.errors import StoreUnavailable
     from gateway.store.embedded import EmbeddedStoreError
 
     try:
         cli()
-    except (WrongSettings, EmbeddedStoreError, StoreUnavailable) as error:
+    except WrongSettings as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(2 if isinstance(error, WrongSettings) else 1)
+        sys.exit(2)
+    except EmbeddedStoreError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except StoreUnavailable as error:
+        click.echo(f"error: the store does not answer: {error.__cause__ or error}", err=True)
+        sys.exit(1)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

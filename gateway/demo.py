@@ -26,7 +26,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from gateway.bootstrap import Ledger, open_ledger, store_url
+from gateway.bootstrap import Pool, open_pool, store_url
 from gateway.settings import load_settings
 
 # The vendor's own three examples (docs.bigmodel.cn, CogVideoX-3).
@@ -187,11 +187,11 @@ async def _play(stage: Stage, console: Console) -> None:
     headers = {"Authorization": f"Bearer {stage.team_key}"}
     async with (
         httpx.AsyncClient(base_url=stage.gateway_url, headers=headers, timeout=30) as http,
-        _ledger() as ledger,
+        _pool() as pool,
     ):
         console.rule("[bold]2. The vendor's three examples: POST /v1/videos/generations")
         videos = [await _submit(http, what, example) for what, example in EXAMPLES.items()]
-        await _watch(http, ledger, console, videos)
+        await _watch(http, pool, console, videos)
 
         console.rule(f"[bold]3. {AT_ONCE} at once: {LIMIT} go, the others wait for a slot")
         wishes = [
@@ -202,17 +202,17 @@ async def _play(stage: Stage, console: Console) -> None:
                 *(_submit(http, f"number {i}", w) for i, w in enumerate(wishes, 1))
             )
         )
-        await _watch(http, ledger, console, videos)
+        await _watch(http, pool, console, videos)
         await _judge(stage, console, videos)
 
 
 @asynccontextmanager
-async def _ledger() -> AsyncIterator[Ledger]:
+async def _pool() -> AsyncIterator[Pool]:
     """The gateway's own book of slots, which a caller does not see."""
     settings = load_settings()
     with store_url(settings) as url:
-        async with open_ledger(settings, url) as ledger:
-            yield ledger
+        async with open_pool(settings, url) as pool:
+            yield pool
 
 
 async def _submit(http: httpx.AsyncClient, what: str, fields: Mapping[str, object]) -> Shown:
@@ -223,13 +223,13 @@ async def _submit(http: httpx.AsyncClient, what: str, fields: Mapping[str, objec
 
 
 async def _watch(
-    http: httpx.AsyncClient, ledger: Ledger, console: Console, videos: list[Shown]
+    http: httpx.AsyncClient, pool: Pool, console: Console, videos: list[Shown]
 ) -> None:
     """Ask for all of them until all are done, and show it live."""
     give_up = time.monotonic() + _PATIENCE_SECONDS
     with _screen(console) as show:
         while True:
-            in_flight = await _in_flight(ledger)
+            in_flight = await _in_flight(pool)
             await asyncio.gather(*(_ask(http, video) for video in videos))
             show(videos, in_flight)
             if all(video.status != "PROCESSING" for video in videos):
@@ -263,9 +263,9 @@ def _screen(console: Console) -> Iterator[Callable[[list[Shown], dict[str, str]]
     console.print(_table(*shown))
 
 
-async def _in_flight(ledger: Ledger) -> dict[str, str]:
+async def _in_flight(pool: Pool) -> dict[str, str]:
     """Statuses inside, by the id of each task that holds a slot."""
-    holdings = await ledger.slots.holdings()
+    holdings = await pool.slots.holdings()
     return {task.id: task.status.value for holding in holdings for task in holding.tasks}
 
 
@@ -327,9 +327,9 @@ async def _judge(stage: Stage, console: Console, videos: list[Shown]) -> None:
         raise DemoFailed("the vendor's own count is not what it must be")
     if movie[4:8] != b"ftyp":
         raise DemoFailed("what came back is no MP4")
-    saved = Path(tempfile.gettempdir()) / "cogvideo-gateway-demo.mp4"
-    saved.write_bytes(movie)
-    console.print(f"  an MP4 of {len(movie):,} bytes, saved as {saved}")
+    with tempfile.NamedTemporaryFile(prefix="gateway-demo-", suffix=".mp4", delete=False) as saved:
+        saved.write(movie)
+    console.print(f"  an MP4 of {len(movie):,} bytes, saved as {saved.name}")
 
 
 def _tell_how_to_go_on(stage: Stage, console: Console, *, keep: bool) -> None:

@@ -14,12 +14,14 @@ from multiprocessing.context import SpawnProcess
 
 log = logging.getLogger(__name__)
 
-_STOP_SECONDS = 45
 _RESTART_PAUSE_SECONDS = 1.0
 
 
-def run_fleet(size: int, target: Callable[[], None]) -> None:
-    """Run `target` in so many processes, start those again that die, until SIGTERM or SIGINT."""
+def run_fleet(size: int, target: Callable[[], None], *, stop_seconds: float) -> None:
+    """Run `target` in so many processes, start those again that die, until SIGTERM or SIGINT.
+
+    `stop_seconds` must be longer than a process takes to finish what is on the wire.
+    """
     # "spawn": a fork would inherit the parent's threads' locks in whatever state they are in.
     context = multiprocessing.get_context("spawn")
     stop = threading.Event()
@@ -42,7 +44,7 @@ def run_fleet(size: int, target: Callable[[], None]) -> None:
                 )
                 time.sleep(_RESTART_PAUSE_SECONDS)
                 fleet[i] = start()
-    _stop(fleet)
+    _stop(fleet, stop_seconds)
 
 
 def stop_with_parent(stop: Callable[[], None]) -> None:
@@ -58,10 +60,10 @@ def stop_with_parent(stop: Callable[[], None]) -> None:
         loop.add_reader(parent.sentinel, parent_gone)
 
 
-def _stop(fleet: list[SpawnProcess]) -> None:
+def _stop(fleet: list[SpawnProcess], seconds: float) -> None:
     for process in fleet:
         process.terminate()
-    deadline = time.monotonic() + _STOP_SECONDS
+    deadline = time.monotonic() + seconds
     for process in fleet:
         process.join(max(0.0, deadline - time.monotonic()))
         if process.exitcode is None:

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from gateway import __version__
 from gateway.domain.errors import StoreUnavailable
-from gateway.store.slots import Holding, SlotStore
+from gateway.store.slots import Holding, Resting, SlotStore
 
 
 # eq=False: a registry keeps its collectors in a dict.
@@ -25,6 +25,7 @@ class _Snapshot(Collector):
     store_up: bool
     holdings: list[Holding]
     waiting: dict[str, int]
+    resting: list[Resting]
     max_age_seconds: float
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -37,7 +38,7 @@ class _Snapshot(Collector):
             "gateway_slots_limit",
             "Tasks that may be in flight.",
             by_account,
-            [([h.account, h.model], h.limit) for h in self.holdings],
+            [([h.account, h.model], h.limit or 0) for h in self.holdings],
         )
         yield _gauge(
             "gateway_slots_in_use",
@@ -58,9 +59,16 @@ class _Snapshot(Collector):
             [([name], size) for name, size in self.waiting.items()],
         )
 
+        yield _gauge(
+            "gateway_rest_seconds",
+            "How long an account, or a model at a provider, is still left alone after a refusal.",
+            ["name"],
+            [([rest.name], rest.seconds_left) for rest in self.resting],
+        )
+
     def _overdue(self, holding: Holding) -> int:
-        before_ms = (time.time() - self.max_age_seconds) * 1000
-        return sum((task.submitted_ms or before_ms) < before_ms for task in holding.tasks)
+        now = time.time()
+        return sum(task.overdue(now, self.max_age_seconds) for task in holding.tasks)
 
 
 def _gauge(
@@ -75,9 +83,14 @@ def _gauge(
 async def exposition(slots: SlotStore, max_age_seconds: float) -> bytes:
     """The text that Prometheus scrapes. With the store away it says just that."""
     try:
-        snapshot = _Snapshot(True, await slots.holdings(), await slots.waiting(), max_age_seconds)
+        holdings, waiting, resting = (
+            await slots.holdings(),
+            await slots.waiting(),
+            await slots.resting(),
+        )
+        snapshot = _Snapshot(True, holdings, waiting, resting, max_age_seconds)
     except StoreUnavailable:
-        snapshot = _Snapshot(False, [], {}, max_age_seconds)
+        snapshot = _Snapshot(False, [], {}, [], max_age_seconds)
     registry = CollectorRegistry()
     registry.register(snapshot)
     return generate_latest(registry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +20,9 @@ from gateway.app import admin_app, client_app, whole_app
 from gateway.bootstrap import Gateway, admin_key, open_gateway, store_url
 from gateway.fleet import run_fleet, stop_with_parent
 from gateway.logs import configure_logging
-from gateway.settings import Settings, WrongSettings, load_settings
+from gateway.settings import Settings, WrongSettings
+
+log = logging.getLogger(__name__)
 
 # A request waits for a submit's outcome at most this long when the process stops.
 _REQUEST_SECONDS = 15
@@ -27,8 +30,10 @@ _REQUEST_SECONDS = 15
 
 def serve(settings: Settings, *, with_worker: bool, announce: Callable[[str], None]) -> None:
     """Listen until SIGTERM or SIGINT. The embedded store belongs to this, the parent process."""
+    drain = _drain_seconds(settings)
     with store_url(settings) as url:
         key = admin_key(settings)
+        _tell_what_was_read(settings)
         sockets = [_listen("GATEWAY_PORT", settings.host, settings.port)]
         if settings.admin_port is not None:
             sockets.append(_listen("GATEWAY_ADMIN_PORT", settings.host, settings.admin_port))
@@ -38,7 +43,8 @@ def serve(settings: Settings, *, with_worker: bool, announce: Callable[[str], No
         if settings.workers == 1:
             uvloop.run(_serve(settings, url, key, sockets, with_worker))
         else:
-            run_fleet(settings.workers, partial(_serve_child, with_worker, sockets))
+            child = partial(_serve_child, settings, with_worker, sockets)
+            run_fleet(settings.workers, child, stop_seconds=_REQUEST_SECONDS + 2 * drain + 5)
 
 
 def work(settings: Settings, *, announce: Callable[[str], None]) -> None:
@@ -57,13 +63,22 @@ def work(settings: Settings, *, announce: Callable[[str], None]) -> None:
         uvloop.run(run())
 
 
+def _tell_what_was_read(settings: Settings) -> None:
+    """So that who starts in the wrong folder, or without the file, sees it at once."""
+    accounts, teams = len(settings.accounts), len(settings.teams)
+    log.info("settings: %d accounts, %d teams", accounts, teams)
+    if not accounts:
+        log.warning("no account is configured: every submit will be refused (GATEWAY_ACCOUNTS)")
+    if not teams:
+        log.warning("no team is configured: nobody may call (GATEWAY_TEAMS)")
+
+
 def _drain_seconds(settings: Settings) -> float:
     return settings.submit_timeout_seconds + 5
 
 
-def _serve_child(with_worker: bool, sockets: list[socket.socket]) -> None:
-    """One of several API processes: reads the settings anew, the sockets are inherited."""
-    settings = load_settings()
+def _serve_child(settings: Settings, with_worker: bool, sockets: list[socket.socket]) -> None:
+    """One of several API processes, with the parent's settings however late it starts."""
     configure_logging(settings.log_level)
     with store_url(settings) as url:
         uvloop.run(_serve(settings, url, admin_key(settings), sockets, with_worker))
@@ -79,15 +94,17 @@ async def _serve(
             _running(gateway, stop, drain, with_worker=with_worker) as started,
         ):
 
-            def ready() -> bool:
-                return started.is_set() and not stop.is_set()
+            def state() -> str:
+                if stop.is_set():
+                    return "stopping"
+                return "ready" if started.is_set() else "starting"
 
             if len(sockets) == 1:
-                apps = [whole_app(gateway, settings, ready, key)]
+                apps = [whole_app(gateway, settings, state, key)]
             else:
                 apps = [
-                    client_app(gateway, settings, ready),
-                    admin_app(gateway, settings, ready),
+                    client_app(gateway, settings, state),
+                    admin_app(gateway, settings, state),
                 ]
             # What was built at the start lives as long as the process: full collections need not
             # walk it again and again (they showed as pauses of 40 ms under load).
@@ -186,7 +203,7 @@ def _listen(setting: str, host: str, port: int) -> socket.socket:
         listening.listen(2048)
     except OSError as error:
         raise WrongSettings(
-            f"{setting}: cannot listen on {host}:{port}: {error.strerror}"
+            f"GATEWAY_HOST, {setting}: cannot listen on {host}:{port}: {error.strerror}"
         ) from None
     listening.set_inheritable(True)
     return listening

@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -33,7 +34,6 @@ from yaml import YAMLError
 
 PREFIX = "GATEWAY_"
 DEFAULT_CONFIG = "gateway.yaml"
-PROVIDER_BASE_URLS = {"bigmodel": "https://open.bigmodel.cn/api/paas/v4"}
 
 _MAY_COME_FROM_FILES = ("accounts", "admin_key", "redis_url", "secret_key", "teams")
 # Kubernetes puts these beside ours when a Service is called "gateway".
@@ -63,8 +63,8 @@ class AccountSettings(_Entry):
     """One account at a vendor. Its tier or limit holds for each model, whatever key is used."""
 
     name: Name
-    provider: Literal["bigmodel"] = "bigmodel"
-    base_url: str = ""
+    provider: Name = "bigmodel"
+    base_url: str | None = None
     tier: str | None = None
     limit: Limit | None = None
     limits: dict[str, Limit] = {}
@@ -81,10 +81,14 @@ class AccountSettings(_Entry):
     def _complete(self) -> AccountSettings:
         if (self.tier is None) == (self.limit is None):
             raise ValueError('give either "tier" or "limit"')
-        url = (self.base_url or PROVIDER_BASE_URLS[self.provider]).rstrip("/")
-        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
-            raise ValueError('"base_url" must be a URL like https://open.bigmodel.cn/api/paas/v4')
-        return self.model_copy(update={"base_url": url})
+        return self
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_url(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
+            raise ValueError("must be a URL like https://open.bigmodel.cn/api/paas/v4")
+        return url and url.rstrip("/")
 
 
 class TeamSettings(_Entry):
@@ -110,7 +114,7 @@ class ModelSettings(_Entry):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     price_fen: int = Field(ge=0)
     limit: Limit
-    providers: list[Literal["bigmodel"]] = ["bigmodel"]
+    providers: list[Name] = ["bigmodel"]
     qualities: list[str] = []
     sizes: list[str] = []
     fps: list[int] = []
@@ -182,6 +186,9 @@ class Settings(BaseSettings):
     account_rest_seconds: Seconds = Field(
         300, description="an account in arrears or locked is left alone so long"
     )
+    missing_seconds: Seconds = Field(
+        60, description="a vendor that does not know a task for so long is believed"
+    )
     key_rest_seconds: Seconds = Field(
         300, description="an API key that was refused is left alone so long"
     )
@@ -196,7 +203,18 @@ class Settings(BaseSettings):
         known = ("redis://", "rediss://", "unix://")
         if url is not None and not url.get_secret_value().startswith(known):
             raise ValueError("must start with redis://, rediss:// or unix://")
+        try:
+            _ = url and urlsplit(url.get_secret_value()).port
+        except ValueError:
+            raise ValueError("must be a URL like redis://store:6379/0") from None
         return url
+
+    @field_validator("admin_key", "secret_key")
+    @classmethod
+    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
+            raise ValueError("must be printable characters without spaces")
+        return key
 
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
@@ -205,11 +223,12 @@ class Settings(BaseSettings):
         _unique("models", ["cogvideox-3", *(model.name for model in self.models)])
         _unique("accounts", [k for a in self.accounts for k in a.api_keys], "the same API key")
         _unique("teams", [k for t in self.teams for k in t.keys], "the same key")
-        for field, entries in (("ACCOUNTS", self.accounts), ("TEAMS", self.teams)):
-            for entry in entries:
-                if entry.tier is not None and entry.tier not in self.tiers:
-                    tiers = ", ".join(self.tiers)
-                    raise ValueError(f"{PREFIX}{field}.{entry.name}.tier: must be one of {tiers}")
+        given = {f"ACCOUNTS.{i}": account.tier for i, account in enumerate(self.accounts)}
+        given |= {f"TEAMS.{i}": team.tier for i, team in enumerate(self.teams)}
+        for place, tier in given.items():
+            if tier is not None and tier not in self.tiers:
+                tiers = ", ".join(self.tiers)
+                raise ValueError(f"{PREFIX}{place}.tier: must be one of {tiers}")
         return self
 
     @classmethod
@@ -284,13 +303,20 @@ def _read_secret(name: str, path: Path, *, as_json: bool) -> Any:
 
 def _refuse_unknown() -> None:
     """A setting with a typo would otherwise be a setting silently at its default."""
-    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields} | {f"{PREFIX}CONFIG"}
-    known |= {f"{PREFIX}{field.upper()}_FILE" for field in _MAY_COME_FROM_FILES}
+    names = [*_names(), "config", *(f"{field}_file" for field in _MAY_COME_FROM_FILES)]
+    known = [f"{PREFIX}{name.upper()}" for name in names]
     for name in os.environ:
         if name.startswith(PREFIX) and name not in known and not _NOT_OURS.fullmatch(name):
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise WrongSettings(f"{name} is not a setting{hint}")
+            raise WrongSettings(f"{name} is not a setting{_hint(name, known)}")
+
+
+def _names() -> list[str]:
+    return list(Settings.model_fields)
+
+
+def _hint(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _first_line(error: ValidationError) -> str:
@@ -300,9 +326,11 @@ def _first_line(error: ValidationError) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     if not place:
         return message  # it speaks of several settings and names them itself
+    if fault["type"] == "extra_forbidden" and len(place) == 1:
+        return f"{_config_file()}: {place[0]} is not a setting{_hint(place[0], _names())}"
     name = ".".join([f"{PREFIX}{place[0].upper()}", *place[1:]])
     field = Settings.model_fields.get(place[0])
     if fault["type"] == "extra_forbidden":
-        return f"{name} is not a setting; see the README for their names"
+        return f"{name} is not a setting"
     about = f" ({field.description})" if field and field.description and len(place) == 1 else ""
     return f"{name}: {message[:1].lower()}{message[1:]}{about}"

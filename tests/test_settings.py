@@ -49,7 +49,7 @@ def test_the_names_and_defaults_that_operators_rely_on(monkeypatch: pytest.Monke
 
 def test_accounts_and_teams_come_as_json_from_the_environment(monkeypatch: pytest.MonkeyPatch):
     settings = load(monkeypatch, GATEWAY_ACCOUNTS=[ACCOUNT], GATEWAY_TEAMS=[TEAM])
-    assert settings.accounts[0].base_url == "https://open.bigmodel.cn/api/paas/v4"
+    assert settings.accounts[0].provider == "bigmodel"
     assert settings.teams[0].name == "films"
     assert "id.secret" not in repr(settings)
     assert TEAM["keys"][0] not in repr(settings)
@@ -95,7 +95,7 @@ WRONG = [
     ({"GATEWAY_ACCOUNTS": "[{"}, "GATEWAY_ACCOUNTS", "JSON"),
     ({"GATEWAY_ACCOUNTS": [{"name": "main", "tier": "V0"}]}, "GATEWAY_ACCOUNTS.0.api_keys", "req"),
     ({"GATEWAY_ACCOUNTS": [ACCOUNT | {"teir": "V0"}]}, "GATEWAY_ACCOUNTS.0.teir", "not a setting"),
-    ({"GATEWAY_ACCOUNTS": [ACCOUNT | {"tier": "V9"}]}, "GATEWAY_ACCOUNTS.main.tier", "V0, V1"),
+    ({"GATEWAY_ACCOUNTS": [ACCOUNT | {"tier": "V9"}]}, "GATEWAY_ACCOUNTS.0.tier", "V0, V1"),
     ({"GATEWAY_ACCOUNTS": [ACCOUNT | {"limit": 3}]}, "GATEWAY_ACCOUNTS.0", "either"),
     ({"GATEWAY_ACCOUNTS": [ACCOUNT | {"name": "a b"}]}, "GATEWAY_ACCOUNTS.0.name", "letters"),
     ({"GATEWAY_ACCOUNTS": [ACCOUNT | {"base_url": "open.bigmodel.cn"}]}, "base_url", "https://"),
@@ -103,11 +103,17 @@ WRONG = [
     ({"GATEWAY_ACCOUNTS": [ACCOUNT, ACCOUNT]}, "GATEWAY_ACCOUNTS", "same name"),
     ({"GATEWAY_ACCOUNTS": [ACCOUNT, ACCOUNT | {"name": "b"}]}, "GATEWAY_ACCOUNTS", "same API key"),
     ({"GATEWAY_TEAMS": [TEAM | {"keys": ["sk-short"]}]}, "GATEWAY_TEAMS.0.keys", "32"),
-    ({"GATEWAY_TEAMS": [TEAM | {"tier": "V9"}]}, "GATEWAY_TEAMS.films.tier", "V0, V1"),
+    ({"GATEWAY_TEAMS": [TEAM | {"tier": "V9"}]}, "GATEWAY_TEAMS.0.tier", "V0, V1"),
     ({"GATEWAY_TEAMS": [TEAM, TEAM | {"name": "b"}]}, "GATEWAY_TEAMS", "same key"),
     ({"GATEWAY_MODELS": [{"name": "vidu2", "limit": 1}]}, "GATEWAY_MODELS.0.price_fen", "required"),
     ({"GATEWAY_MODELS": [{"name": "vidu2", "price_fen": 1}]}, "GATEWAY_MODELS.0.limit", "required"),
     ({"GATEWAY_REDIS_URL": "localhost:6379"}, "GATEWAY_REDIS_URL", "redis://"),
+    (
+        {"GATEWAY_REDIS_URL": "redis://localhost:notaport"},
+        "GATEWAY_REDIS_URL",
+        "redis://store:6379",
+    ),
+    ({"GATEWAY_ADMIN_KEY": "a b"}, "GATEWAY_ADMIN_KEY", "without spaces"),
     ({"GATEWAY_CONFIG": "/no/such.yaml"}, "GATEWAY_CONFIG", "/no/such.yaml"),
     ({"GATEWAY_ADMIN_KEY_FILE": "/no/such"}, "GATEWAY_ADMIN_KEY_FILE", "/no/such"),
     ({"GATEWAY_ADMIN_KEY_FILE": "x", "GATEWAY_ADMIN_KEY": "y"}, "GATEWAY_ADMIN_KEY", "both"),
@@ -144,7 +150,9 @@ def test_a_wrong_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / "gateway.yaml").write_text("port: [9001\n")
     assert "gateway.yaml" in refused(monkeypatch)
     (tmp_path / "gateway.yaml").write_text("prot: 9001\n")
-    assert "PROT" in refused(monkeypatch)
+    assert refused(monkeypatch) == "gateway.yaml: prot is not a setting; did you mean port?"
+    (tmp_path / "gateway.yaml").write_text("- port\n")
+    assert "gateway.yaml" in refused(monkeypatch)
 
 
 def test_an_admin_key_is_made_once_beside_the_embedded_store(

@@ -71,7 +71,10 @@ async def _client_left(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.error("request failed: %s %s", request.method, request.url.path)
+    log.error(
+        "request %s failed: %s %s",
+        *(request.state.request_id, request.method, request.url.path),
+    )
     return error_response(request, GatewayError("something went wrong inside the gateway"))
 
 
@@ -87,6 +90,7 @@ class RequestId:
             return
         given = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"x-request-id"), "")
         request_id = given if _SAFE_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

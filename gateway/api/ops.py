@@ -12,8 +12,11 @@ from starlette.requests import Request
 from gateway.api.deps import require_admin
 
 
-def health_router(ready: Callable[[], bool]) -> APIRouter:
-    """Neither asks the store: an outage of it must not make an orchestrator restart the fleet."""
+def health_router(state: Callable[[], str]) -> APIRouter:
+    """`state` says starting, ready or stopping.
+
+    Neither route asks the store: an outage must not make an orchestrator restart the fleet.
+    """
     routes = APIRouter()
 
     @routes.get("/healthz")
@@ -22,9 +25,8 @@ def health_router(ready: Callable[[], bool]) -> APIRouter:
 
     @routes.get("/readyz")
     async def readyz() -> JSONResponse:
-        if ready():
-            return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "stopping"}, status_code=503)
+        status = state()
+        return JSONResponse({"status": status}, 200 if status == "ready" else 503)
 
     return routes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
@@ -14,6 +15,8 @@ from gateway.domain.errors import NotFound, RefusedByProvider, StoreUnavailable
 from gateway.domain.task import Task
 from gateway.domain.team import Team
 from gateway.domain.video import VideoRequest
+
+log = logging.getLogger(__name__)
 
 # From here on a body holds images, and decoding those would hold up everybody else's requests.
 _PARSE_IN_THREAD_BYTES = 128 * 1024
@@ -30,6 +33,7 @@ def router(dialect: Dialect, services: Services) -> APIRouter:
         team = caller(request, services.directory)
         body = await read_body(request, services.max_body_bytes)
         task = await _submit(services, team, await _parse(dialect, body))
+        log.info("request %s became task %s", request.state.request_id, task.id)
         headers = {"x-task-id": task.id, "x-cost-fen": str(task.price_fen)}
         return JSONResponse(dialect.created(task), headers=headers)
 

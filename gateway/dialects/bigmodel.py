@@ -1,7 +1,7 @@
 """Zhipu's own words: what zai-sdk and zhipuai send and expect.
 
 https://docs.bigmodel.cn/api-reference/模型-api/视频生成异步. The same words serve the unified path,
-so geekai's names for two of the fields (`image`, `watermark`) are understood here as well.
+so geekai's `image`, `watermark` and `async` are understood here as well.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.dialects.images import normalised
 from gateway.domain.errors import (
@@ -42,6 +42,7 @@ class Body(BaseModel):
     duration: int | None = None
     request_id: str | None = None
     user_id: str | None = None
+    wants_async: bool | None = Field(default=None, alias="async")
 
 
 _IMAGES = "an http(s) link, a data URI or base64, or an array of one or two of these"
@@ -59,9 +60,10 @@ _WHAT_IS_RIGHT = {
     "duration": "a whole number of seconds, for instance 5",
     "request_id": "a string of 1 to 64 characters",
     "user_id": "a string of 6 to 128 characters",
+    "async": "true, or left out: the answer comes at once, and the video is asked for later",
 }
 
-_STATUS_WORDS = {Status.COMPLETED: "SUCCESS", Status.FAILED: "FAIL", Status.CANCELLED: "FAIL"}
+_STATUS_WORDS = {Status.COMPLETED: "SUCCESS", Status.FAILED: "FAIL"}
 
 # Our words for a caller's faults, in the vendor's digits. Others keep ours: the vendor has none.
 _CODES: Mapping[str, str] = {
@@ -96,6 +98,8 @@ class BigModelDialect:
                     + ", ".join(_WHAT_IS_RIGHT),
                     param=name[:64],
                 )
+        if said.wants_async is False:
+            raise InvalidField(f"async must be {_WHAT_IS_RIGHT['async']}", param="async")
         if not said.model:
             raise MissingField("model is missing", param="model")
         return VideoRequest(

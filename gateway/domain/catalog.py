@@ -44,9 +44,8 @@ class ModelSpec:
             )
         if len(request.images) > self.max_images:
             raise InvalidField(
-                f"image_url has {len(request.images)} images; {self.name} takes at most "
-                f"{self.max_images}",
-                param="image_url",
+                f"{self.name} takes at most {self.max_images} images, not {len(request.images)}",
+                param="image",
             )
         self._choice("quality", request.quality, self.qualities)
         self._choice("size", request.size, self.sizes)

@@ -15,7 +15,7 @@ GatewayError
 ├── MethodNotAllowed               405
 ├── BodyTooLarge                   413
 ├── NoAccount                      503, no account is configured that could ever serve this
-└── StoreUnavailable               503, nothing is admitted without the ledger
+└── StoreUnavailable               503, nothing is admitted without the store
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class DueLook:
     """A task that the vendor should be asked about now."""
 
     task_id: str
-    claim: int
+    claim_number: int
     account: str
     api_key_id: str
     provider_task_id: str
@@ -85,14 +85,14 @@ class Tasks(Protocol):
     async def settle(
         self,
         task_id: str,
-        claim: int,
+        claim_number: int,
         ending: tuple[Video, ...] | TaskError,
         model: str | None,
     ) -> tuple[bool, tuple[Claim, ...]]: ...
 
     async def claim_waiting(self, most: int) -> tuple[Claim, ...]: ...
 
-    async def claim_due(self, most: int) -> tuple[tuple[DueLook, ...], float | None]: ...
+    async def take_due(self, most: int) -> tuple[tuple[DueLook, ...], float | None]: ...
 
     async def look_again(
         self, look: DueLook, delay_seconds: float, missing: bool

@@ -15,7 +15,7 @@ from gateway.domain.video import Video
 
 
 class Rest(StrEnum):
-    """Why, and so for how long, something is left alone after a refusal (settings: pauses)."""
+    """Why, and so for how long (settings: ..._REST_SECONDS), something is left alone."""
 
     KEY = "key"
     """This API key does not open the account; the account's other keys go on."""

@@ -1,19 +1,18 @@
 """A task: our record of one generation, from the accepted POST to its end.
 
-                 admit                claim              mark               accepted
-      (nothing) ------> queued ------------> claimed ------------> sending ---------> in_progress
-                           ^                    |                     |  |                 |
-                           |   lease over, or   |    known not        |  | answer lost     |
-                           +--- given back -----+--- accepted --------+  v                 |
-                                                                      unknown -- late -----+
-                                                                         |     answer      |
-                                                                hold over|                 |
-                                                                         v                 v
-                                                                       failed   completed | failed
+              admit            claim             mark             accepted
+    (nothing) ------> queued --------> claimed -------> sending ------------> in_progress
+                        ^                |              |  |  |                  ^    |
+                        |  lease over,   |  surely not  |  |  | answer lost      |    |
+                        |  given back    |  accepted    |  |  +------> unknown --+    |
+                        +----------------+--------------+  |             | late answer |
+                                                           | refused     | hold over   | ended at
+                                                           v for good    v             v the vendor
+                                                         failed        failed     completed | failed
 
 A slot is held in exactly `claimed`, `sending`, `unknown` and `in_progress`. The moves themselves
 are made by the scripts in `store/lua`, each a compare-and-set, so that any number of processes
-may try at once; `MOVES` is what they may do, and a test holds them to it.
+may try at once; `MOVES` is what they do, and a test holds them to it.
 """
 
 from __future__ import annotations
@@ -40,15 +39,14 @@ class Status(StrEnum):
     """The vendor accepted it and has not said that it is over."""
     COMPLETED = "completed"
     FAILED = "failed"
-    CANCELLED = "cancelled"
 
 
 HOLDS_SLOT = frozenset({Status.CLAIMED, Status.SENDING, Status.UNKNOWN, Status.IN_PROGRESS})
-ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+ENDED = frozenset({Status.COMPLETED, Status.FAILED})
 
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.CLAIMED, Status.FAILED, Status.CANCELLED}),
-    Status.CLAIMED: frozenset({Status.SENDING, Status.QUEUED, Status.FAILED, Status.CANCELLED}),
+    Status.QUEUED: frozenset({Status.CLAIMED}),
+    Status.CLAIMED: frozenset({Status.SENDING, Status.QUEUED}),
     Status.SENDING: frozenset(
         {Status.IN_PROGRESS, Status.UNKNOWN, Status.QUEUED, Status.FAILED},
     ),
@@ -56,7 +54,6 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.IN_PROGRESS: frozenset({Status.COMPLETED, Status.FAILED}),
     Status.COMPLETED: frozenset(),
     Status.FAILED: frozenset(),
-    Status.CANCELLED: frozenset(),
 }
 
 
@@ -81,7 +78,7 @@ class Task:
     """Without its images: those are kept apart, and only until the submit is over."""
     price_fen: int
     created_ms: int
-    claim: int = 0
+    claim_number: int = 0
     """How often a process was given the right to submit it; the number of the latest claim."""
     account: str | None = None
     api_key_id: str | None = None
@@ -98,6 +95,15 @@ class Task:
     def ended(self) -> bool:
         """Whether it is over: an ended task never changes again."""
         return self.status in ENDED
+
+    def overdue(self, now_seconds: float, max_age_seconds: float) -> bool:
+        """Whether the vendor has been at it for longer than anything should take.
+
+        Such a task keeps its slot all the same: the vendor says that it is running.
+        """
+        if self.status is not Status.IN_PROGRESS or self.submitted_ms is None:
+            return False
+        return now_seconds - self.submitted_ms / 1000 > max_age_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ class Team:
     """A tenant with a cap on its tasks in flight, all models together."""
 
     name: str
-    limit: int
+    cap: int
     weight: float = 1.0
 
 

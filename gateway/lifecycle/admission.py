@@ -29,7 +29,7 @@ class Admission:
         Raises:
             InvalidRequest: the model, or what is asked of it, is not to be had.
             NoAccount: no account is configured at any vendor that offers the model.
-            StoreUnavailable: nothing is admitted without the ledger.
+            StoreUnavailable: nothing is admitted without the store.
         """
         spec = self._catalog.find(request.model)
         spec.check(request)

@@ -17,6 +17,7 @@ from gateway.lifecycle.poller import Poller
 
 log = logging.getLogger(__name__)
 
+# A freed slot is handed on at once; this only catches what no event woke, within half a second.
 _CLAIM_EVERY_SECONDS = 0.4
 _SWEEP_EVERY_SECONDS = 1.0
 _BATCH = 50

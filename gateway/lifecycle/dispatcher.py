@@ -100,7 +100,7 @@ class Dispatcher:
         try:
             claims = await self._attempt(claim, request)
         except StoreUnavailable:
-            # Nothing was sent. The claim's lease runs out and the task goes back to its place.
+            # Not even marked. The claim's lease runs out and the task goes back to its place.
             log.warning("task %s: the store is away, claim %d dropped", claim.task_id, claim.number)
         except Exception:
             # The same holds before the mark `sending`; after it the task becomes `unknown`.
@@ -122,8 +122,15 @@ class Dispatcher:
             if task is None:
                 return ()
             request = task.request
-        if not await self._tasks.mark_sending(claim, key.id):
-            return ()
+        try:
+            if not await self._tasks.mark_sending(claim, key.id):
+                return ()
+        except StoreUnavailable:
+            # The mark may stand though its answer was lost. Nothing was sent, so it is taken back:
+            # left alone it would hold the slot as an unknown outcome for hours.
+            return await until_stored(
+                lambda: self._tasks.give_back(claim, None, "the store was away before the submit")
+            )
         log.info("task %s goes to %s (claim %d)", claim.task_id, account.name, claim.number)
         provider = self._providers[account.provider]
         answer = await provider.submit(account, key, claim.request_id, request)
@@ -136,9 +143,13 @@ class Dispatcher:
             case Accepted(provider_task_id, model):
                 first_look = self._first_look_seconds
                 log.info("task %s is %s at %s", claim.task_id, provider_task_id, account.name)
-                await until_stored(
+                if not await until_stored(
                     lambda: self._tasks.record_accepted(claim, provider_task_id, model, first_look)
-                )
+                ):
+                    log.error(
+                        "task %s had been given up when %s accepted it as %s",
+                        *(claim.task_id, account.name, provider_task_id),
+                    )
                 return ()
             case Lost(reason):
                 log.warning("task %s: outcome unknown: %s", claim.task_id, reason)
@@ -147,7 +158,10 @@ class Dispatcher:
             case Refused(reason, _, error) if error is not None:
                 return await self._settlement.settle(claim.task_id, claim.number, error)
             case Refused(reason, rest, _):
-                log.warning("task %s refused by %s: %s", claim.task_id, account.name, reason)
+                log.warning(
+                    "task %s refused by %s: %s; it waits, at rest: %s",
+                    *(claim.task_id, account.name, reason, rest or "nothing"),
+                )
                 if rest is Rest.KEY:
                     all_at_rest = self._key_rings[account.name].rest(key, self._key_rest_seconds)
                     rest = Rest.KEY if all_at_rest else None

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 0.25
 
 # One "not found" may be the vendor's own lag between its servers.
-_MISSING_TIMES, _MISSING_SECONDS = 3, 60
+_MISSING_TIMES = 3
 _PROVIDER_TASK_LOST = TaskError(
     code="provider_task_not_found", message="the vendor no longer knows this task"
 )
@@ -36,15 +36,16 @@ _PROVIDER_TASK_LOST = TaskError(
 
 @dataclass(frozen=True, slots=True)
 class LookSchedule:
-    """When to look next: ever more seldom as a task grows older, within bounds in seconds."""
+    """When to look next: ever more seldom as a task grows older, within bounds."""
 
-    shortest: float
-    longest: float
+    shortest_seconds: float
+    longest_seconds: float
     share_of_age: float = 0.2
 
     def delay(self, age_seconds: float) -> float:
         """Seconds until the next look at a task of this age."""
-        return min(max(age_seconds * self.share_of_age, self.shortest), self.longest)
+        wanted = age_seconds * self.share_of_age
+        return min(max(wanted, self.shortest_seconds), self.longest_seconds)
 
 
 class Poller:
@@ -60,6 +61,7 @@ class Poller:
         schedule: LookSchedule,
         *,
         at_once: int,
+        missing_seconds: float,
     ) -> None:
         self._tasks = tasks
         self._settlement = settlement
@@ -68,6 +70,7 @@ class Poller:
         self._accounts = accounts
         self._schedule = schedule
         self._at_once = at_once
+        self._missing_seconds = missing_seconds
         self._running: set[asyncio.Task[None]] = set()
 
     async def step(self) -> float:
@@ -76,7 +79,7 @@ class Poller:
         if room <= 0:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             return 0.0
-        looks, next_due = await self._tasks.claim_due(room)
+        looks, next_due = await self._tasks.take_due(room)
         for look in looks:
             running = asyncio.create_task(self._look(look), name=f"look at {look.task_id}")
             self._running.add(running)
@@ -92,7 +95,7 @@ class Poller:
         try:
             await self._take_in(look, await self._ask(look))
         except Exception:
-            # Its claim runs out, and this or another process looks again.
+            # Nobody said when to look again, so it is due when the look's lease runs out.
             log.exception("task %s: a look failed", look.task_id)
 
     async def _ask(self, look: DueLook) -> LookAnswer:
@@ -110,10 +113,12 @@ class Poller:
     async def _take_in(self, look: DueLook, answer: LookAnswer) -> None:
         match answer:
             case Succeeded(videos, model):
-                claims = await self._settlement.settle(look.task_id, look.claim, videos, model)
+                claims = await self._settlement.settle(
+                    look.task_id, look.claim_number, videos, model
+                )
                 self._dispatcher.dispatch(claims)
             case Failed(error):
-                claims = await self._settlement.settle(look.task_id, look.claim, error)
+                claims = await self._settlement.settle(look.task_id, look.claim_number, error)
                 self._dispatcher.dispatch(claims)
             case Missing(reason):
                 log.warning("task %s: %s", look.task_id, reason)
@@ -125,8 +130,10 @@ class Poller:
 
     async def _missing(self, look: DueLook) -> None:
         so_far = await self._again(look, missing=True)
-        if so_far.times >= _MISSING_TIMES and so_far.seconds >= _MISSING_SECONDS:
-            claims = await self._settlement.settle(look.task_id, look.claim, _PROVIDER_TASK_LOST)
+        if so_far.times >= _MISSING_TIMES and so_far.seconds >= self._missing_seconds:
+            claims = await self._settlement.settle(
+                look.task_id, look.claim_number, _PROVIDER_TASK_LOST
+            )
             self._dispatcher.dispatch(claims)
 
     async def _again(self, look: DueLook, *, missing: bool) -> MissingSoFar:

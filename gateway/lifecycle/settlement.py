@@ -21,13 +21,13 @@ class Settlement:
     async def settle(
         self,
         task_id: str,
-        claim: int,
+        claim_number: int,
         ending: tuple[Video, ...] | TaskError,
         model: str | None = None,
     ) -> tuple[Claim, ...]:
         """End the task with its videos or an error; return whom its slot went to."""
         first, claims = await until_stored(
-            lambda: self._tasks.settle(task_id, claim, ending, model)
+            lambda: self._tasks.settle(task_id, claim_number, ending, model)
         )
         if first:
             how = f"failed: {ending.code}" if isinstance(ending, TaskError) else "completed"

@@ -26,7 +26,7 @@ from gateway.domain.provider_answers import (
 from gateway.domain.task import TaskError
 from gateway.domain.video import Video, VideoRequest
 from gateway.providers.bigmodel_errors import verdict_on
-from gateway.providers.http import Answer, NoAnswer, NotSent, VendorHttp
+from gateway.providers.http import Answer, NoAnswer, NotSent, ProviderHttp
 
 _CONTENT_POLICY = ("1301", "sensitive", "unsafe", "敏感", "不安全")
 
@@ -34,7 +34,7 @@ _CONTENT_POLICY = ("1301", "sensitive", "unsafe", "敏感", "不安全")
 class BigModel:
     """Fits the port `Provider`."""
 
-    def __init__(self, http: VendorHttp) -> None:
+    def __init__(self, http: ProviderHttp) -> None:
         self._http = http
 
     async def submit(

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 _MAX_ANSWER_BYTES = 1024 * 1024
+_LOOK_SECONDS = 10.0  # it is only asked again: no reason to wait for as long as for a submit
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 # Raised before a single byte of the request has left, so the vendor cannot have it.
@@ -45,7 +46,7 @@ class Answer:
     body: dict[str, Any] | None
 
 
-class VendorHttp:
+class ProviderHttp:
     """Two pools: submits on fresh connections, looks on kept ones.
 
     A kept connection that the vendor is just closing fails in a way that cannot be told from
@@ -75,11 +76,13 @@ class VendorHttp:
         Raises:
             NotSent, NoAnswer: either way the task is as it was.
         """
-        return await _ask(self._looks, "GET", url, api_key, None, 10.0)
+        return await _ask(self._looks, "GET", url, api_key, None, _LOOK_SECONDS)
 
 
 @asynccontextmanager
-async def open_vendor_http(submit_seconds: float, looks_at_once: int) -> AsyncIterator[VendorHttp]:
+async def open_provider_http(
+    submit_seconds: float, looks_at_once: int
+) -> AsyncIterator[ProviderHttp]:
     """Open both pools; proxies and certificates come from the usual environment variables."""
     timeout = httpx.Timeout(submit_seconds, connect=5.0)
     fresh = httpx.Limits(max_connections=None, max_keepalive_connections=0)
@@ -88,7 +91,7 @@ async def open_vendor_http(submit_seconds: float, looks_at_once: int) -> AsyncIt
         httpx.AsyncClient(headers=_HEADERS, timeout=timeout, limits=fresh) as submits,
         httpx.AsyncClient(headers=_HEADERS, timeout=timeout, limits=kept) as looks,
     ):
-        yield VendorHttp(submits, looks, submit_seconds)
+        yield ProviderHttp(submits, looks, submit_seconds)
 
 
 async def _ask(

@@ -8,10 +8,10 @@
 | waiting:<class>           | zset   | teams by the order of their first task  | while any wait |
 | classes                   | set    | classes with waiting tasks              | while any wait |
 | slots:<account>:<model>   | set    | ids of tasks that hold a slot there     | while any hold |
-| team_slots:<team>         | set    | ids of tasks in a place of the team     | while any hold |
+| places:<team>             | set    | ids of tasks in a place of the team     | while any hold |
 | leases                    | zset   | claimed, sending, unknown: until when   | while any hold |
 | due                       | zset   | in_progress: when to look next          | while any run  |
-| rests                     | hash   | what is left alone: until when          | permanent      |
+| rests                     | hash   | what is left alone: until when, why     | permanent      |
 | limits:<provider>:<model> | hash   | account -> tasks in flight              | permanent      |
 | limited                   | set    | names of the limits, to renew them      | permanent      |
 | caps                      | hash   | team -> tasks in flight                 | permanent      |
@@ -51,8 +51,8 @@ class Keyspace:
     def slots(self, account: str, model: str) -> str:
         return self._key("slots", account, model)
 
-    def team_slots(self, team: str) -> str:
-        return self._key("team_slots", team)
+    def places(self, team: str) -> str:
+        return self._key("places", team)
 
     def limits(self, provider_model: str) -> str:
         return self._key("limits", provider_model)

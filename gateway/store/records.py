@@ -34,7 +34,7 @@ def task_from_record(task_id: str, record: dict[str, str]) -> Task:
         request=VideoRequest(**json.loads(record["request"])),
         price_fen=int(record["price_fen"]),
         created_ms=int(record["created_ms"]),
-        claim=int(record["claim"]),
+        claim_number=int(record["claim"]),
         account=record.get("account"),
         api_key_id=record.get("api_key_id"),
         provider_task_id=record.get("provider_task_id"),

@@ -1,4 +1,4 @@
-"""The ledger of slots as a whole: its limits, who holds what, and whether it agrees."""
+"""The slots as a whole: their limits, who holds what, and whether the records agree."""
 
 from __future__ import annotations
 
@@ -22,8 +22,18 @@ class Holding:
 
     account: str
     model: str
-    limit: int
+    limit: int | None
+    """None: tasks hold slots there, but the account is no longer in the settings."""
     tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """What is left alone after a refusal: `account:<name>[:<model>]`, `provider:<name>:<model>`."""
+
+    name: str
+    seconds_left: float
+    reason: str
 
 
 class SlotStore:
@@ -37,33 +47,25 @@ class SlotStore:
     async def configure(self, teams: Iterable[Team]) -> None:
         """Make the limits in the store those of the settings. The latest start wins."""
         limits: dict[str, dict[str, int]] = {}
-        for account, model, limit in self._limits():
+        for (account, model), limit in self._limits().items():
             provider = self._accounts[account].provider
             limits.setdefault(f"{provider}:{model}", {})[account] = limit
-        caps = {team.name: team.limit for team in teams}
+        caps = {team.name: team.cap for team in teams}
         await self._store.run("configure", json.dumps({"limits": limits, "caps": caps}))
 
     async def holdings(self) -> list[Holding]:
-        """Who holds what, account by account."""
-        limits = list(self._limits())
-        with_slots = self._store.redis.pipeline(transaction=False)
-        for account, model, _ in limits:
-            with_slots.smembers(self._store.keys.slots(account, model))
-        ids: list[set[str]] = await self._store.answer(with_slots.execute())
-
-        with_tasks = self._store.redis.pipeline(transaction=False)
-        listed = [task_id for held in ids for task_id in held]
-        for task_id in listed:
-            with_tasks.hgetall(self._store.keys.task(task_id))
-        records = await self._store.answer(with_tasks.execute())
-        tasks = {
-            task_id: task_from_record(task_id, record)
-            for task_id, record in zip(listed, records, strict=True)
-            if record  # else it ended between the two questions
-        }
+        """Who holds what, account by account: those of the settings, then whoever else does."""
+        held: dict[tuple[str, str], list[Task]] = {place: [] for place in self._limits()}
+        for task in await self._live_tasks():
+            if task.status in HOLDS_SLOT and task.account is not None:
+                held.setdefault((task.account, task.request.model), []).append(task)
         return [
-            Holding(account, model, limit, _oldest_first(tasks[i] for i in held if i in tasks))
-            for (account, model, limit), held in zip(limits, ids, strict=True)
+            Holding(
+                *place,
+                self._limits().get(place),
+                tuple(sorted(tasks, key=lambda task: task.created_ms)),
+            )
+            for place, tasks in held.items()
         ]
 
     async def waiting(self) -> dict[str, int]:
@@ -76,31 +78,53 @@ class SlotStore:
             counts[task_class] = sum(sizes)
         return counts
 
+    async def resting(self) -> list[Resting]:
+        """What is left alone at the moment, and why."""
+        redis, keys, answer = self._store.redis, self._store.keys, self._store.answer
+        seconds, microseconds = await answer(redis.time())
+        now_ms = seconds * 1000 + microseconds / 1000
+        rests = []
+        for name, rest in sorted((await answer(redis.hgetall(keys.rests))).items()):
+            until_ms, _, reason = rest.partition(" ")
+            if int(until_ms) > now_ms:
+                rests.append(Resting(name, (int(until_ms) - now_ms) / 1000, reason))
+        return rests
+
     async def verify(self, teams: Iterable[Team]) -> list[str]:
         """Differences between slots and records, as sentences; none when all is well."""
-        differences = []
-        held = await self._may_hold_a_slot()
-        models = ",".join(spec.name for spec in self._catalog)
-        for account in self._accounts:
+        differences: list[str] = []
+        live = await self._live_tasks()
+        ids = [task.id for task in live]
+        accounts = dict.fromkeys([*self._accounts, *(t.account for t in live if t.account)])
+        models = dict.fromkeys(
+            [*(spec.name for spec in self._catalog), *(t.request.model for t in live)]
+        )
+        for account in accounts:
             differences += await self._store.run(
-                "verify_slots", account, models, _HOLDS_SLOT, *held
+                "verify_slots", account, ",".join(models), _HOLDS_SLOT, *ids
             )
-        for team in teams:
-            differences += await self._store.run("verify_team", team.name, _HOLDS_SLOT)
+        for team in dict.fromkeys([*(team.name for team in teams), *(t.team for t in live)]):
+            differences += await self._store.run("verify_team", team, _HOLDS_SLOT)
         return differences
 
-    def _limits(self) -> Iterable[tuple[str, str, int]]:
-        for account in self._accounts.values():
-            for spec in self._catalog:
-                if account.provider in spec.providers:
-                    yield account.name, spec.name, account.limit_for(spec.name, spec.limit)
+    def _limits(self) -> dict[tuple[str, str], int]:
+        """Tasks in flight by account and model, of the settings."""
+        return {
+            (account.name, spec.name): account.limit_for(spec.name, spec.limit)
+            for account in self._accounts.values()
+            for spec in self._catalog
+            if account.provider in spec.providers
+        }
 
-    async def _may_hold_a_slot(self) -> list[str]:
+    async def _live_tasks(self) -> list[Task]:
+        """The tasks that somebody must look after: every one that may hold a slot."""
         redis, keys, answer = self._store.redis, self._store.keys, self._store.answer
         leased = await answer(redis.zrange(keys.leases, 0, -1))
         running = await answer(redis.zrange(keys.due, 0, -1))
-        return [*leased, *running]
-
-
-def _oldest_first(tasks: Iterable[Task]) -> tuple[Task, ...]:
-    return tuple(sorted(tasks, key=lambda task: task.created_ms))
+        ids = list(dict.fromkeys([*leased, *running]))
+        records = redis.pipeline(transaction=False)
+        for task_id in ids:
+            records.hgetall(keys.task(task_id))
+        read = zip(ids, await answer(records.execute()), strict=True)
+        # One that ended between the two questions may be gone altogether.
+        return [task_from_record(task_id, record) for task_id, record in read if record]

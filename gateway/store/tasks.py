@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from gateway.domain.account import Account
 from gateway.domain.ports import DueLook, MissingSoFar, Swept
 from gateway.domain.provider_answers import Rest
 from gateway.domain.task import Claim, Status, Task, TaskError
@@ -16,6 +15,14 @@ from gateway.store.connection import Store
 from gateway.store.records import ending_fields, pairs, request_to_json, task_from_record
 
 _ORPHANED_IMAGES_SECONDS = 3600
+# What is left alone for which cause: of the task that was refused.
+_REST_SCOPES = {
+    Rest.KEY: "account",
+    Rest.ACCOUNT: "account",
+    Rest.UNREACHABLE: "account",
+    Rest.CONCURRENCY: "account model",
+    Rest.OVERLOAD: "provider model",
+}
 _OUTCOME_UNKNOWN = TaskError(
     code="submission_outcome_unknown",
     message="the vendor's answer to the submit was lost and nothing was heard of it since; "
@@ -25,37 +32,30 @@ _OUTCOME_UNKNOWN = TaskError(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How long things are held, in seconds."""
+    """How long things are held."""
 
-    claim_lease: float
+    claim_lease_seconds: float
     """A claim that was not used by then goes back to the queue."""
-    sending_lease: float
+    sending_lease_seconds: float
     """A submit whose outcome was not recorded by then is unknown. Longer than a submit can take."""
-    unknown_hold: float
-    look_lease: float
+    unknown_hold_seconds: float
+    look_lease_seconds: float
     """A look that was not answered by then may be made by another process."""
-    retention: float
+    retention_seconds: float
     """How long an ended task can be asked for."""
-    rests: Mapping[Rest, float]
+    rest_seconds: Mapping[Rest, float]
 
 
 class TaskStore:
     """Fits the port `Tasks`. Ended tasks never change, so the latest are also kept in memory:
     those can still be read while the store is away."""
 
-    def __init__(
-        self,
-        store: Store,
-        timing: Timing,
-        accounts: Mapping[str, Account],
-        cached_tasks: int,
-    ) -> None:
+    def __init__(self, store: Store, timing: Timing, cached_tasks: int) -> None:
         self._store = store
         self._timing = timing
-        self._accounts = accounts
         self._ended: OrderedDict[str, Task] = OrderedDict()
         self._cached_tasks = cached_tasks
-        self._claim_lease_ms = _ms(timing.claim_lease)
+        self._claim_lease_ms = _ms(timing.claim_lease_seconds)
 
     async def admit(
         self, task_id: str, team: str, request: VideoRequest, task_class: str, price_fen: int
@@ -72,7 +72,6 @@ class TaskStore:
         fields = {
             "team": team,
             "class": task_class,
-            "model": request.model,
             "request": request_to_json(request),
             "price_fen": str(price_fen),
         }
@@ -110,7 +109,7 @@ class TaskStore:
             claim.task_id,
             claim.number,
             api_key_id,
-            _ms(self._timing.sending_lease),
+            _ms(self._timing.sending_lease_seconds),
         )
         return bool(answer)
 
@@ -129,7 +128,11 @@ class TaskStore:
 
     async def record_lost(self, claim: Claim, reason: str) -> bool:
         answer = await self._store.run(
-            "record_lost", claim.task_id, claim.number, _ms(self._timing.unknown_hold), reason
+            "record_lost",
+            claim.task_id,
+            claim.number,
+            _ms(self._timing.unknown_hold_seconds),
+            reason,
         )
         return bool(answer)
 
@@ -141,15 +144,15 @@ class TaskStore:
             claim.task_id,
             claim.number,
             reason,
-            await self._resting(claim, rest) if rest else "",
-            _ms(self._timing.rests[rest]) if rest else 0,
+            _REST_SCOPES[rest] if rest else "",
+            _ms(self._timing.rest_seconds[rest]) if rest else 0,
         )
         return _claims(flat)
 
     async def settle(
         self,
         task_id: str,
-        claim: int,
+        claim_number: int,
         ending: tuple[Video, ...] | TaskError,
         model: str | None,
     ) -> tuple[bool, tuple[Claim, ...]]:
@@ -159,9 +162,9 @@ class TaskStore:
             "settle",
             self._claim_lease_ms,
             task_id,
-            claim,
+            claim_number,
             status,
-            _ms(self._timing.retention),
+            _ms(self._timing.retention_seconds),
             *ending_fields(ending),
             *(["served_model", model] if model else []),
         )
@@ -170,18 +173,20 @@ class TaskStore:
     async def claim_waiting(self, most: int) -> tuple[Claim, ...]:
         return _claims(await self._store.run("claim_waiting", self._claim_lease_ms, most))
 
-    async def claim_due(self, most: int) -> tuple[tuple[DueLook, ...], float | None]:
+    async def take_due(self, most: int) -> tuple[tuple[DueLook, ...], float | None]:
         """Tasks to look at now, and seconds until the next one is due (None: none is)."""
-        next_ms, *taken = await self._store.run("claim_due", most, _ms(self._timing.look_lease))
+        next_ms, *taken = await self._store.run(
+            "take_due", most, _ms(self._timing.look_lease_seconds)
+        )
         looks = tuple(
-            DueLook(task_id, int(claim), account, api_key_id, provider_task_id, age_ms / 1000)
-            for task_id, claim, account, api_key_id, provider_task_id, age_ms in taken
+            DueLook(task_id, int(number), account, api_key_id, provider_task_id, age_ms / 1000)
+            for task_id, number, account, api_key_id, provider_task_id, age_ms in taken
         )
         return looks, None if next_ms < 0 else next_ms / 1000
 
     async def look_again(self, look: DueLook, delay_seconds: float, missing: bool) -> MissingSoFar:
         times, for_ms = await self._store.run(
-            "look_again", look.task_id, look.claim, _ms(delay_seconds), int(missing)
+            "look_again", look.task_id, look.claim_number, _ms(delay_seconds), int(missing)
         )
         return MissingSoFar(times, for_ms / 1000)
 
@@ -189,23 +194,13 @@ class TaskStore:
         requeued, unknown, given_up, claims = await self._store.run(
             "sweep",
             self._claim_lease_ms,
-            _ms(self._timing.unknown_hold),
-            _ms(self._timing.retention),
+            _ms(self._timing.unknown_hold_seconds),
+            _ms(self._timing.retention_seconds),
             most,
             _OUTCOME_UNKNOWN.code,
             _OUTCOME_UNKNOWN.message,
         )
         return Swept(tuple(requeued), tuple(unknown), tuple(given_up), _claims(claims))
-
-    async def _resting(self, claim: Claim, rest: Rest) -> str:
-        """The name, as the scripts know it, of what is left alone for this cause."""
-        if rest in (Rest.ACCOUNT, Rest.KEY, Rest.UNREACHABLE):
-            return f"account:{claim.account}"
-        task = await self.get(claim.task_id)
-        model = task.request.model if task else ""
-        if rest is Rest.CONCURRENCY:
-            return f"account:{claim.account}:{model}"
-        return f"provider:{self._accounts[claim.account].provider}:{model}"
 
     def _remember(self, task: Task) -> None:
         self._ended[task.id] = task

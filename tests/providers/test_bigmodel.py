@@ -21,7 +21,7 @@ from gateway.domain.provider_answers import (
 )
 from gateway.domain.video import VideoRequest
 from gateway.providers.bigmodel import BigModel, read_state, request_body
-from gateway.providers.http import open_vendor_http
+from gateway.providers.http import open_provider_http
 from tests.harness import Processes, Vendor
 
 KEY = ApiKey("main-key.one")
@@ -49,7 +49,7 @@ def account(vendor: Vendor) -> Account:
 
 @pytest.fixture
 async def provider() -> AsyncIterator[BigModel]:
-    async with open_vendor_http(submit_seconds=1.0, looks_at_once=4) as http:
+    async with open_provider_http(submit_seconds=1.0, looks_at_once=4) as http:
         yield BigModel(http)
 
 

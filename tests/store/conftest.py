@@ -29,23 +29,23 @@ class Pool:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.accounts = {name: account(name, limit) for name, limit in (("a", 2), ("b", 1))}
-        self.teams = (Team(name="films", limit=3), Team(name="adverts", limit=1))
+        self.teams = (Team(name="films", cap=3), Team(name="adverts", cap=1))
         self.catalog = Catalog([ModelSpec(name="other-1", price_fen=50, limit=1)])
         self.slots = SlotStore(store, self.accounts, self.catalog)
         self.tasks = self.with_timing()
         self._numbers = itertools.count()
 
-    def with_timing(self, **seconds: float) -> TaskStore:
+    def with_timing(self, *, rest_seconds: float = HOUR, **seconds: float) -> TaskStore:
         """The tasks, as a process with these settings handles them."""
         times = {
-            "claim_lease": HOUR,
-            "sending_lease": HOUR,
-            "unknown_hold": HOUR,
-            "look_lease": HOUR,
-            "retention": HOUR,
+            "claim_lease_seconds": HOUR,
+            "sending_lease_seconds": HOUR,
+            "unknown_hold_seconds": HOUR,
+            "look_lease_seconds": HOUR,
+            "retention_seconds": HOUR,
         }
-        timing = Timing(**(times | seconds), rests=dict.fromkeys(Rest, HOUR))
-        return TaskStore(self.store, timing, self.accounts, cached_tasks=10)
+        timing = Timing(**(times | seconds), rest_seconds=dict.fromkeys(Rest, rest_seconds))
+        return TaskStore(self.store, timing, cached_tasks=10)
 
     async def admit(
         self, team: str = "films", *, model: str = "cogvideox-3", **fields: object
@@ -71,6 +71,12 @@ class Pool:
         claim = await self.sending(team)
         assert await self.tasks.record_accepted(claim, f"vendor-{claim.task_id}", None, 0)
         return claim
+
+    async def clear(self) -> None:
+        """Forget all tasks and rests; the limits stay."""
+        keys = self.store.redis.scan_iter(match=f"{self.store.keys.tag}:*", count=1000)
+        await self.store.redis.delete(*[key async for key in keys])
+        await self.slots.configure(self.teams)
 
     async def status(self, task_id: str) -> str:
         task = await self.tasks.get(task_id)

@@ -108,7 +108,7 @@ async def test_marking_twice_says_yes_twice(the_pool: Pool):
 
 
 async def test_a_claim_that_ran_out_may_not_send(the_pool: Pool):
-    hasty = the_pool.with_timing(claim_lease=-1)
+    hasty = the_pool.with_timing(claim_lease_seconds=-1)
     task, claims = await hasty.admit(
         new_task_id(), "films", VideoRequest(model="cogvideox-3", prompt="x"), CLASS, 100
     )
@@ -122,7 +122,7 @@ async def test_a_claim_that_ran_out_may_not_send(the_pool: Pool):
 
 async def test_what_was_sent_is_never_queued_again_by_itself(the_pool: Pool):
     claim = await the_pool.claimed()
-    assert await the_pool.with_timing(sending_lease=-1).mark_sending(claim, "key-id")
+    assert await the_pool.with_timing(sending_lease_seconds=-1).mark_sending(claim, "key-id")
     swept = await the_pool.tasks.sweep(10)
     assert swept.unknown == (claim.task_id,)
     assert await the_pool.status(claim.task_id) == "unknown"
@@ -139,7 +139,7 @@ async def test_a_late_answer_is_taken_in(the_pool: Pool):
 
 async def test_an_unknown_outcome_ends_when_its_hold_is_over(the_pool: Pool):
     claim = await the_pool.sending()
-    assert await the_pool.with_timing(unknown_hold=-1).record_lost(claim, "cut")
+    assert await the_pool.with_timing(unknown_hold_seconds=-1).record_lost(claim, "cut")
     swept = await the_pool.tasks.sweep(10)
     assert swept.given_up == (claim.task_id,)
     task = await the_pool.tasks.get(claim.task_id)
@@ -186,24 +186,62 @@ async def test_what_refused_is_left_alone_for_a_while(the_pool: Pool, rest: Rest
 
 async def test_when_a_rest_is_over_the_queue_is_claimed(the_pool: Pool):
     claim = await the_pool.sending()
-    await the_pool.tasks.give_back(claim, Rest.OVERLOAD, "refused")
-    assert await the_pool.tasks.claim_waiting(10) == ()
-    await the_pool.store.redis.delete(the_pool.store.keys.rests)
+    brief = the_pool.with_timing(rest_seconds=SHORT)
+    assert await brief.give_back(claim, Rest.OVERLOAD, "refused") == ()
+    (rest,) = await the_pool.slots.resting()
+    assert (rest.name, rest.reason) == ("provider:bigmodel:cogvideox-3", "refused")
+    assert 0 < rest.seconds_left <= SHORT
+    while not (claims := await the_pool.tasks.claim_waiting(10)):
+        await asyncio.sleep(0.01)
+    assert [c.task_id for c in claims] == [claim.task_id]
+    assert await the_pool.slots.resting() == []
+
+
+async def test_a_concurrency_refusal_rests_one_model_and_arrears_the_whole_account(
+    the_pool: Pool,
+):
+    for rest, other_model_goes in ((Rest.CONCURRENCY, True), (Rest.ACCOUNT, False)):
+        (second,) = await the_pool.tasks.give_back(await the_pool.sending(), rest, "refused")
+        assert await the_pool.tasks.give_back(second, rest, "refused") == ()
+        _, claim = await the_pool.admit(model="other-1")
+        assert (claim is not None) is other_model_goes
+        await the_pool.clear()
+
+
+async def test_a_start_ends_all_rests(the_pool: Pool):
+    claim = await the_pool.sending()
+    assert await the_pool.tasks.give_back(claim, Rest.OVERLOAD, "refused") == ()
+    await the_pool.slots.configure(the_pool.teams)
     assert [c.task_id for c in await the_pool.tasks.claim_waiting(10)] == [claim.task_id]
+
+
+async def test_what_an_account_or_a_team_left_behind_stays_in_sight(the_pool: Pool):
+    running = await the_pool.running("adverts")
+    waiting = (await the_pool.admit("adverts"))[0].id
+    del the_pool.accounts[running.account]
+    the_pool.teams = the_pool.teams[:1]
+    await the_pool.slots.configure(the_pool.teams)
+    assert (await the_pool.in_use())[running.account] == 1
+    await the_pool.store.redis.sadd(the_pool.store.keys.places("adverts"), "ghost")
+    assert len(await the_pool.differences()) == 1
+    await the_pool.store.redis.srem(the_pool.store.keys.places("adverts"), "ghost")
+    # The team has no cap any more; what it queued is still made, one at a time.
+    _, claims = await the_pool.tasks.settle(running.task_id, 1, VIDEOS, None)
+    assert [claim.task_id for claim in claims] == [waiting]
 
 
 async def test_a_due_task_is_looked_at_by_one_process_at_a_time(the_pool: Pool):
     claim = await the_pool.running()
-    looks, _ = await the_pool.tasks.claim_due(10)
+    looks, _ = await the_pool.tasks.take_due(10)
     assert [(look.task_id, look.provider_task_id) for look in looks] == [
         (claim.task_id, f"vendor-{claim.task_id}")
     ]
-    assert (await the_pool.tasks.claim_due(10))[0] == ()
+    assert (await the_pool.tasks.take_due(10))[0] == ()
 
 
 async def test_a_task_is_missing_only_after_several_looks_in_a_row(the_pool: Pool):
     await the_pool.running()
-    look = (await the_pool.tasks.claim_due(10))[0][0]
+    look = (await the_pool.tasks.take_due(10))[0][0]
     assert [(await the_pool.tasks.look_again(look, 0, True)).times for _ in range(2)] == [1, 2]
     assert (await the_pool.tasks.look_again(look, 0, False)).times == 0
     assert (await the_pool.tasks.look_again(look, 0, True)).times == 1
@@ -261,7 +299,7 @@ async def test_ended_tasks_are_read_from_memory(the_pool: Pool):
 async def test_a_planted_difference_is_found(the_pool: Pool):
     claim = await the_pool.running()
     redis, keys = the_pool.store.redis, the_pool.store.keys
-    slot, place = keys.slots(claim.account, "cogvideox-3"), keys.team_slots("films")
+    slot, place = keys.slots(claim.account, "cogvideox-3"), keys.places("films")
 
     async def found(plant: Awaitable[object], mend: Callable[[], Awaitable[object]]) -> None:
         await plant
@@ -313,10 +351,12 @@ STEPS: dict[str, Callable[[Pool, Claim], Awaitable[object]]] = {
     "complete": lambda pool, claim: pool.tasks.settle(claim.task_id, claim.number, VIDEOS, None),
     "fail": lambda pool, claim: pool.tasks.settle(claim.task_id, claim.number, FAILED, None),
 }
+# In tests that end a rest, or find one: long enough to be seen, short enough to be waited out.
+SHORT = 0.2
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("status", [s for s in Status if s is not Status.CANCELLED])
+@pytest.mark.parametrize("status", Status)
 async def test_a_step_makes_only_moves_that_are_drawn_and_none_with_an_old_number(
     the_pool: Pool, status: Status, step: str
 ):
@@ -327,6 +367,18 @@ async def test_a_step_makes_only_moves_that_are_drawn_and_none_with_an_old_numbe
     after = Status(await the_pool.status(claim.task_id))
     assert after is status or after in MOVES[status]
     assert sum((await the_pool.in_use()).values()) == (after in HOLDS_SLOT)
+
+
+async def test_the_steps_and_the_sweeper_make_every_move_that_is_drawn(the_pool: Pool):
+    made = {(Status.QUEUED, Status.CLAIMED)}  # test_what_waits_is_claimed_... and others
+    for status in Status:
+        for step in STEPS.values():
+            claim = await _in_status(the_pool, status)
+            await step(the_pool, claim)
+            made.add((status, Status(await the_pool.status(claim.task_id))))
+            await the_pool.clear()
+    drawn = {(a, b) for a, targets in MOVES.items() for b in targets}
+    assert {(a, b) for a, b in made if a is not b} == drawn
 
 
 def test_the_vendor_can_tell_attempts_apart():

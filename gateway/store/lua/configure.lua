@@ -2,14 +2,15 @@
 --
 -- ARGV  JSON {"limits": {"<provider>:<model>": {"<account>": n}}, "caps": {"<team>": n}}
 -- Returns nothing. Safe to run twice. A limit lowered below what is in flight drains: slots are
--- sets of tasks, and no task is taken out but by its end.
+-- sets of tasks, and no task is taken out but by its end. Rests end: whoever corrected a key or
+-- paid a bill and started again should not have to wait; what is still wrong is refused once more.
 
 local wanted = cjson.decode(ARGV[1])
 
 for _, name in ipairs(redis.call('SMEMBERS', key('limited'))) do
   redis.call('DEL', key('limits', name))
 end
-redis.call('DEL', key('limited'), key('caps'))
+redis.call('DEL', key('limited'), key('caps'), key('rests'))
 
 for name, accounts in pairs(wanted.limits) do
   redis.call('SADD', key('limited'), name)

@@ -1,8 +1,8 @@
 -- claimed | sending -> queued, at its old place: the vendor surely does not have the task.
 --
 -- ARGV  lease of a claim in ms, task id, claim number, reason,
---       what to leave alone ('' for nothing; 'account:<name>', 'account:<name>:<model>' or
---       'provider:<name>:<model>'), for how many ms
+--       what to leave alone ('' for nothing; 'account', 'account model' or 'provider model': the
+--       task's), for how many ms
 -- Returns claims as a flat list: whom the freed slot went to. Safe to run twice: the second run
 -- finds another status or number and does nothing.
 
@@ -14,7 +14,13 @@ if task.claim ~= number then return {} end
 if task.status ~= 'claimed' and task.status ~= 'sending' then return {} end
 
 local now = now_ms()
-if rest ~= '' then redis.call('HSET', key('rests'), rest, now + rest_ms) end
+local model = split_class(task.class)
+local names = {
+  ['account'] = 'account:' .. task.account,
+  ['account model'] = 'account:' .. task.account .. ':' .. model,
+  ['provider model'] = 'provider:' .. task.provider .. ':' .. model,
+}
+if rest ~= '' then redis.call('HSET', key('rests'), names[rest], now + rest_ms .. ' ' .. reason) end
 redis.call('HSET', task_key(id), 'last_reason', reason)
 requeue(id, task)
 return claim_next(2, now, lease_ms)

@@ -11,7 +11,6 @@ if task.claim ~= number then return 0 end
 if task.status == 'sending' then return 1 end
 if task.status ~= 'claimed' then return 0 end
 
-local now = now_ms()
-redis.call('HSET', task_key(id), 'status', 'sending', 'sending_ms', now, 'api_key_id', api_key_id)
-redis.call('ZADD', key('leases'), now + lease_ms, id)
+redis.call('HSET', task_key(id), 'status', 'sending', 'api_key_id', api_key_id)
+redis.call('ZADD', key('leases'), now_ms() + lease_ms, id)
 return 1

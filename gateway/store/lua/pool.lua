@@ -1,5 +1,5 @@
 -- What every script starts with: the pool's keys, the clock, and the moves that several steps
--- share. Prepended to each of the other files (see scripts.py), so it only defines.
+-- share. Prepended to each of the other files (see connection.py), so it only defines.
 --
 -- KEYS[1] is the pool's hash tag, '{gw:default}'. It is not a key of its own: it tells a cluster
 -- which shard the script belongs to. All keys below carry the same tag and so live there too;
@@ -59,15 +59,17 @@ end
 
 -- Slots -------------------------------------------------------------------------------------
 
-local function resting(field, now)
-  local until_ms = tonumber(redis.call('HGET', key('rests'), field) or 0)
-  return until_ms > now
+-- The value is '<until ms> <reason>'.
+local function resting(name, now)
+  local rest = redis.call('HGET', key('rests'), name)
+  return rest and tonumber(rest:match('^%d+')) > now
 end
 
--- The account with the largest share of free slots, or nil when all are full or at rest.
+-- The account with the largest share of free slots and its provider; nil when all are full or at
+-- rest.
 local function roomiest(class, now)
   local model, providers = split_class(class)
-  local best, best_share
+  local best, best_provider, best_share
   for _, provider in ipairs(providers) do
     if not resting('provider:' .. provider .. ':' .. model, now) then
       local limits = redis.call('HGETALL', key('limits', provider, model))
@@ -77,20 +79,21 @@ local function roomiest(class, now)
         if share > 0 and (not best or share > best_share)
             and not resting('account:' .. account, now)
             and not resting('account:' .. account .. ':' .. model, now) then
-          best, best_share = account, share
+          best, best_provider, best_share = account, provider, share
         end
       end
     end
   end
-  return best
+  return best, best_provider
 end
 
 -- The class's oldest task whose team has a place free: id, team, order.
 local function first_eligible(class)
   local teams = redis.call('ZRANGE', key('waiting', class), 0, -1)
   for _, team in ipairs(teams) do
-    local cap = tonumber(redis.call('HGET', key('caps'), team) or 0)
-    if redis.call('SCARD', key('team_slots', team)) < cap then
+    -- A team that is no longer in the settings still gets what it queued, one at a time.
+    local cap = tonumber(redis.call('HGET', key('caps'), team) or 1)
+    if redis.call('SCARD', key('places', team)) < cap then
       local head = redis.call('ZRANGE', key('queue', class, team), 0, 0, 'WITHSCORES')
       return head[1], team, tonumber(head[2])
     end
@@ -98,13 +101,14 @@ local function first_eligible(class)
 end
 
 -- queued -> claimed. Takes the team's place and the account's slot together, under a new number.
-local function claim(id, class, team, account, now, lease_ms)
-  local model = split_class(class)
-  dequeue(id, class, team)
-  redis.call('SADD', key('slots', account, model), id)
-  redis.call('SADD', key('team_slots', team), id)
+local function claim(best, now, lease_ms)
+  local id, model = best.id, split_class(best.class)
+  dequeue(id, best.class, best.team)
+  redis.call('SADD', key('slots', best.account, model), id)
+  redis.call('SADD', key('places', best.team), id)
   redis.call('ZADD', key('leases'), now + lease_ms, id)
-  redis.call('HSET', task_key(id), 'status', 'claimed', 'account', account, 'claimed_ms', now)
+  redis.call('HSET', task_key(id), 'status', 'claimed', 'account', best.account,
+    'provider', best.provider)
   return redis.call('HINCRBY', task_key(id), 'claim', 1)
 end
 
@@ -115,16 +119,17 @@ local function claim_next(most, now, lease_ms)
   for _ = 1, most do
     local best
     for _, class in ipairs(redis.call('SMEMBERS', key('classes'))) do
-      local account = roomiest(class, now)
+      local account, provider = roomiest(class, now)
       if account then
         local id, team, order = first_eligible(class)
         if id and (not best or order < best.order) then
-          best = {id = id, class = class, team = team, order = order, account = account}
+          best = {id = id, class = class, team = team, order = order,
+            account = account, provider = provider}
         end
       end
     end
     if not best then break end
-    local number = claim(best.id, best.class, best.team, best.account, now, lease_ms)
+    local number = claim(best, now, lease_ms)
     claims[#claims + 1] = best.id
     claims[#claims + 1] = number
     claims[#claims + 1] = best.account
@@ -135,7 +140,7 @@ end
 -- Takes a task out of every set that a slot-holding task is in.
 local function free(id, task)
   redis.call('SREM', key('slots', task.account, (split_class(task.class))), id)
-  redis.call('SREM', key('team_slots', task.team), id)
+  redis.call('SREM', key('places', task.team), id)
   redis.call('ZREM', key('leases'), id)
   redis.call('ZREM', key('due'), id)
 end
@@ -144,7 +149,7 @@ end
 local function requeue(id, task)
   free(id, task)
   redis.call('HSET', task_key(id), 'status', 'queued')
-  redis.call('HDEL', task_key(id), 'account', 'api_key_id', 'claimed_ms', 'sending_ms')
+  redis.call('HDEL', task_key(id), 'account', 'provider', 'api_key_id')
   enqueue(id, task.class, task.team, task.order)
 end
 

@@ -18,7 +18,7 @@ for model in ARGV[2]:gmatch('[^,]+') do
       differ(id, ' is in a slot of ', account, ' but its record says ', task.status or 'nothing')
     elseif task.account ~= account or split_class(task.class) ~= model then
       differ(id, ' is in a slot of ', account, ' but belongs to ', task.account, ' ', task.class)
-    elseif redis.call('SISMEMBER', key('team_slots', task.team), id) == 0 then
+    elseif redis.call('SISMEMBER', key('places', task.team), id) == 0 then
       differ(id, ' is in a slot of ', account, ' but not in a place of its team ', task.team)
     elseif not redis.call('ZSCORE', key('leases'), id) and not redis.call('ZSCORE', key('due'), id) then
       differ(id, ' is in a slot of ', account, ' but nobody will ever look after it')

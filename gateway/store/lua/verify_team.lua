@@ -8,7 +8,7 @@ local team = ARGV[1]
 local holds, differences = {}, {}
 for status in ARGV[2]:gmatch('[^,]+') do holds[status] = true end
 
-for _, id in ipairs(redis.call('SMEMBERS', key('team_slots', team))) do
+for _, id in ipairs(redis.call('SMEMBERS', key('places', team))) do
   local task = hash(redis.call('HGETALL', task_key(id)))
   if task.team ~= team or not holds[task.status] then
     differences[#differences + 1] =
