@@ -8,9 +8,9 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The newest interpreter on the machine that is new enough; PYTHON=... overrides it.
+# The first of these that can make a virtual environment; PYTHON=... overrides it.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 # A virtual environment of its own for every SDK that the tests call us with.
 SDKS := zai-sdk
 SDK_VENVS := $(SDKS:%=.venv-sdk/%/.ready)
@@ -22,8 +22,10 @@ help: ## Show this list
 		while IFS='|' read -r name text; do printf '  \033[1m%-12s\033[0m %s\n' "$$name" "$$text"; done
 
 $(VENV)/.ready: requirements-dev.txt
-	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is missing: install python3 (and python3-venv) first"; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: install python3-venv first"; exit 1; }
+	@$(or $(PYTHON),python3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "$(or $(PYTHON),python3) is not Python 3.11 or newer: install that first (Debian: python3 python3-venv)" >&2; exit 1; }
+	@$(or $(PYTHON),python3) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "$(or $(PYTHON),python3) cannot make virtual environments: install python3-venv first" >&2; exit 1; }
 	@echo "setting up $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
@@ -48,7 +50,7 @@ run: $(VENV)/.ready ## Run the gateway with the settings of the environment and 
 	@$(BIN)/gateway serve
 
 .PHONY: test
-test: $(VENV)/.ready $(SDK_VENVS) ## Run the tests: real store, real HTTP, real SDKs
+test: $(VENV)/.ready $(SDK_VENVS) ## Run the tests (ARGS="-k slots" for some of them)
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: check

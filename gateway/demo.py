@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -334,7 +335,9 @@ async def _judge(stage: Stage, console: Console, videos: list[Shown]) -> None:
 
 def _tell_how_to_go_on(stage: Stage, console: Console, *, keep: bool) -> None:
     console.rule(
-        "[bold]5. Now you" if keep else "[bold]5. Now you: gateway demo --keep leaves it running"
+        "[bold]5. Now you"
+        if keep
+        else f"[bold]5. Now you: `{_command()} demo --keep` leaves it running"
     )
     console.print(
         f"""
@@ -352,10 +355,15 @@ client.videos.retrieve_videos_result(id=video.id)
     )
     if keep:
         console.print(
-            f"Who holds which slot: GATEWAY_CONFIG={stage.config} gateway slots\n"
+            f"Who holds which slot: GATEWAY_CONFIG={stage.config} {_command()} slots\n"
             f"Play fate for the vendor: {stage.simulator_url}/simulator/docs\nCtrl-C ends it.",
             soft_wrap=True,
         )
+
+
+def _command() -> str:
+    """How this program is called from here."""
+    return "gateway" if shutil.which("gateway") else ".venv/bin/gateway"
 
 
 def _last_words(folder: Path) -> str:

@@ -89,7 +89,12 @@ def simulator(
     seed: int | None,
     public_url: str | None,
 ) -> None:
-    """Run a vendor's server: bigmodel's API with limits, playable videos and faults on demand."""
+    """Run a vendor's server: bigmodel's API with limits, playable videos and faults on demand.
+
+    Without --accounts it has one, of tier V0, with the API keys demo-key.one and demo-key.two. A
+    gateway's account there has the base_url http://HOST:PORT/api/paas/v4. What can be asked and set
+    while it runs stands at http://HOST:PORT/simulator/docs.
+    """
     # Here, so that whoever only asks for --help need not wait for a web framework.
     from gateway.simulator.server import serve
     from gateway.simulator.state import Simulator

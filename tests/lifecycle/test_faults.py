@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
 import pytest
 
-from tests.harness import Processes, api_keys, run_command, wait_until
+from tests.harness import ADMIN_KEY, Processes, Running, api_keys, run_command, wait_until
 
 
 def test_a_lost_answer_keeps_its_slot_for_the_hold_and_is_never_sent_again(processes: Processes):
@@ -116,3 +122,79 @@ def test_the_tasks_of_a_killed_process_are_looked_after_by_the_others(processes:
     assert (total["accepted"], total["duplicates"], total["peak_in_flight"]) == (8, 0, 5)
     verified = run_command("slots", "--verify", **processes.settings(vendor, {"main": 5}))
     assert verified.returncode == 0, verified.stdout
+
+
+def test_a_task_that_the_vendor_no_longer_knows_ends_after_a_while(processes: Processes):
+    vendor = processes.simulator({"main": 1}, duration="3600")
+    team = processes.caller(processes.gateway(vendor, {"main": 1}, GATEWAY_MISSING_SECONDS="0.5"))
+    gone, waiting = team.created(), team.created()
+    vendor.forget()
+    vendor.settings(duration=0.1)
+    ended = team.ended(gone)
+    assert ended["error"]["code"] == "provider_task_not_found"
+    assert team.ended(waiting)["task_status"] == "SUCCESS"
+
+
+def test_a_task_past_its_age_is_told_and_keeps_its_slot(processes: Processes):
+    vendor = processes.simulator({"main": 1}, duration="3600")
+    old = {"GATEWAY_MAX_AGE_SECONDS": "0.1"}
+    running = processes.gateway(vendor, {"main": 1}, **old)
+    task, _ = processes.caller(running).created(), processes.caller(running).created()
+    settings = processes.settings(vendor, {"main": 1}) | old
+    shown = wait_until(
+        lambda: (out := run_command("slots", **settings).stdout) and "overdue" in out and out
+    )
+    assert f"{task}  films  overdue" in shown
+    assert 'gateway_tasks_overdue{account="main",model="cogvideox-3"} 1.0' in metrics(running)
+    assert 'gateway_slots_in_use{account="main",model="cogvideox-3"} 1.0' in metrics(running)
+    assert 'gateway_queue_tasks{class="cogvideox-3@bigmodel"} 1.0' in metrics(running)
+
+
+def test_what_rests_and_why_is_told(processes: Processes):
+    vendor = processes.simulator({"main": 1}, duration="0.1")
+    vendor.change_account("main", arrears=True)
+    running = processes.gateway(vendor, {"main": 1}, GATEWAY_ACCOUNT_REST_SECONDS="600")
+    team = processes.caller(running)
+    task = team.created()
+    shown = run_command("slots", **processes.settings(vendor, {"main": 1})).stdout
+    assert "account:main is left alone for another " in shown
+    assert "1113: " in shown
+    assert 'gateway_rest_seconds{name="account:main"} ' in metrics(running)
+    # Paid, and started again: nobody waits for the rest to end.
+    vendor.change_account("main", arrears=False)
+    again = processes.caller(processes.gateway(vendor, {"main": 1}))
+    assert again.ended(task)["task_status"] == "SUCCESS"
+
+
+def test_a_killed_process_of_a_fleet_is_replaced(processes: Processes):
+    vendor = processes.simulator({"main": 5}, duration="0.1")
+    running = processes.gateway(vendor, {"main": 5}, GATEWAY_WORKERS="2")
+    fleet = children(running.process.pid)
+    assert len(fleet) == 2
+    os.kill(fleet[0], signal.SIGKILL)
+    wait_until(lambda: len(now := children(running.process.pid)) == 2 and fleet[0] not in now)
+    team = processes.caller(running)
+    assert team.ended(team.created())["task_status"] == "SUCCESS"
+    assert running.stop() == 0
+
+
+def test_a_fleet_ends_with_its_parent(processes: Processes):
+    running = processes.gateway(None, {"main": 5}, GATEWAY_WORKERS="2")
+    fleet = children(running.process.pid)
+    running.kill()
+    wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in fleet))
+
+
+def metrics(running: Running) -> str:
+    return httpx.get(
+        f"{running.url}/metrics", headers={"Authorization": f"Bearer {ADMIN_KEY}"}
+    ).text
+
+
+def children(pid: int) -> list[int]:
+    """The API processes of a `gateway serve`; its resource tracker and store are not among them."""
+    listed = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True
+    )
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    return [int(row[0]) for row in rows if int(row[1]) == pid and "spawn_main" in row[2]]
