@@ -34,7 +34,7 @@ $(VENV)/.ready: requirements-dev.txt
 
 .venv-sdk/%/.ready: tests/sdk/%.txt $(VENV)/.ready
 	@echo "setting up .venv-sdk/$*"
-	@$(PYTHON) -m venv --clear .venv-sdk/$*
+	@$(BIN)/python -m venv --clear .venv-sdk/$*
 	@.venv-sdk/$*/bin/pip install -qq --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
