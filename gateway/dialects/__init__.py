@@ -11,7 +11,7 @@ from gateway.domain.video import VideoRequest
 
 
 class Dialect(Protocol):
-    """Turns bytes into a request, and a task or an error into a body."""
+    """Turns bytes into a request and a task into a body, and has its own codes for our errors."""
 
     @property
     def name(self) -> str: ...
