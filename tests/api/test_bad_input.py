@@ -101,6 +101,7 @@ BAD = [
     ("a quality it lacks", body(quality="best"), "1214", "quality", "speed, quality"),
     ("a short user_id", body(user_id="me"), "1214", "user_id", "6 to 128"),
     ("an endless request_id", body(request_id="x" * 65), "1214", "request_id", "64"),
+    ("a wish to wait", body(**{"async": False}), "1214", "async", "asked for later"),
     ("an unknown field", body(negative_prompt="dogs"), "1214", "negative_prompt", "no field"),
     ("both watermarks", body(watermark=True, watermark_enabled=True), "1215", "watermark", "two"),
 ]
@@ -163,6 +164,7 @@ async def test_bad_input(
         {"prompt": None, "image": "https://i.example/1.png"},
         {"duration": 10, "fps": 60, "size": "3840x2160", "quality": "speed", "with_audio": False},
         {"watermark": False},
+        {"async": True},
         {"user_id": "user-1", "request_id": "r"},
         {"image": b64(PNG.ljust(5 * 2**20, b"\0"))},
     ],
