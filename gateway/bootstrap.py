@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +22,7 @@ from gateway.lifecycle.settlement import Settlement
 from gateway.providers import PROVIDERS
 from gateway.providers.http import open_provider_http
 from gateway.settings import ModelSettings, Settings, WrongSettings
-from gateway.store.connection import Store, open_store
+from gateway.store.connection import Store, open_store, understood
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.slots import SlotStore
 from gateway.store.tasks import TaskStore, Timing
@@ -30,8 +31,9 @@ log = logging.getLogger(__name__)
 
 # From the vendor's deadline to giving the outcome up: time to record it over a store that stumbles.
 _SENDING_MARGIN_SECONDS = 15.0
-# A look asks with each of the account's keys in turn, ten seconds at most each.
-_LOOK_LEASE_SECONDS = 60.0
+# A look may take ten seconds; one that takes longer, with the account's further keys, is at worst
+# made twice. Longer, and a stall of the store would leave slots idle that nobody looks after.
+_LOOK_LEASE_SECONDS = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,10 @@ class Gateway:
 def store_url(settings: Settings) -> Iterator[str]:
     """The store's URL; where none is set, of the embedded one, which runs meanwhile."""
     if settings.redis_url is not None:
-        yield settings.redis_url.get_secret_value()
+        url = settings.redis_url.get_secret_value()
+        if not understood(url):
+            raise WrongSettings("GATEWAY_REDIS_URL has an option that is not understood")
+        yield url
         return
     with EmbeddedStore(settings.data_dir) as embedded:
         yield embedded.url
@@ -86,13 +91,22 @@ def admin_key(settings: Settings) -> str:
             "all processes need the same; make one with: openssl rand -hex 32"
         )
     path = settings.data_dir / "admin.key"
+    if not path.exists():
+        # Written whole before it has its name: of two that start at once one makes the key.
+        new = path.with_suffix(f".{secrets.token_hex(4)}")
+        new.touch(mode=0o600)
+        new.write_text(f"sk-admin-{secrets.token_hex(32)}\n")
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(new)
+            log.info("made an admin key, kept in %s", path)
+        new.unlink()
     try:
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(f"sk-admin-{secrets.token_hex(32)}\n")
-        log.info("made an admin key, kept in %s", path)
-    except FileExistsError:
-        pass
-    return path.read_text().strip()
+        key = path.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        key = ""
+    if not key:
+        raise WrongSettings(f"GATEWAY_ADMIN_KEY: {path} holds no key; remove it, and one is made")
+    return key
 
 
 @asynccontextmanager

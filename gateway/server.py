@@ -8,6 +8,8 @@ import gc
 import logging
 import signal
 import socket
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -31,7 +33,7 @@ _REQUEST_SECONDS = 15
 def serve(settings: Settings, *, with_worker: bool, announce: Callable[[str], None]) -> None:
     """Listen until SIGTERM or SIGINT. The embedded store belongs to this, the parent process."""
     drain = _drain_seconds(settings)
-    with store_url(settings) as url:
+    with _orderly_exit() as stop_asked, store_url(settings) as url:
         key = admin_key(settings)
         _tell_what_was_read(settings)
         sockets = [_listen("GATEWAY_PORT", settings.host, settings.port)]
@@ -39,9 +41,10 @@ def serve(settings: Settings, *, with_worker: bool, announce: Callable[[str], No
             sockets.append(_listen("GATEWAY_ADMIN_PORT", settings.host, settings.admin_port))
         for name, listening in zip(("gateway", "admin plane"), sockets, strict=False):
             host, port = listening.getsockname()[:2]
-            announce(f"{name} listening on http://{host}:{port}")
+            shown = f"[{host}]" if ":" in host else host
+            announce(f"{name} listening on http://{shown}:{port}")
         if settings.workers == 1:
-            uvloop.run(_serve(settings, url, key, sockets, with_worker))
+            uvloop.run(_serve(settings, url, key, sockets, with_worker, stop_asked))
         else:
             child = partial(_serve_child, settings, with_worker, sockets)
             run_fleet(settings.workers, child, stop_seconds=_REQUEST_SECONDS + 2 * drain + 5)
@@ -51,7 +54,7 @@ def work(settings: Settings, *, announce: Callable[[str], None]) -> None:
     """Run the background loops alone until SIGTERM or SIGINT."""
 
     async def run() -> None:
-        with _stop_on_signal() as stop:
+        with _stop_on_signal(stop_asked) as stop:
             async with (
                 open_gateway(settings, url) as gateway,
                 _running(gateway, stop, _drain_seconds(settings), with_worker=True),
@@ -59,7 +62,7 @@ def work(settings: Settings, *, announce: Callable[[str], None]) -> None:
                 announce("worker running")
                 await stop.wait()
 
-    with store_url(settings) as url:
+    with _orderly_exit() as stop_asked, store_url(settings) as url:
         uvloop.run(run())
 
 
@@ -80,15 +83,21 @@ def _drain_seconds(settings: Settings) -> float:
 def _serve_child(settings: Settings, with_worker: bool, sockets: list[socket.socket]) -> None:
     """One of several API processes, with the parent's settings however late it starts."""
     configure_logging(settings.log_level)
-    with store_url(settings) as url:
-        uvloop.run(_serve(settings, url, admin_key(settings), sockets, with_worker))
+    with _orderly_exit() as stop_asked, store_url(settings) as url:
+        key = admin_key(settings)
+        uvloop.run(_serve(settings, url, key, sockets, with_worker, stop_asked))
 
 
 async def _serve(
-    settings: Settings, url: str, key: str, sockets: list[socket.socket], with_worker: bool
+    settings: Settings,
+    url: str,
+    key: str,
+    sockets: list[socket.socket],
+    with_worker: bool,
+    stop_asked: threading.Event,
 ) -> None:
     drain = _drain_seconds(settings)
-    with _stop_on_signal() as stop:
+    with _stop_on_signal(stop_asked) as stop:
         async with (
             open_gateway(settings, url) as gateway,
             _running(gateway, stop, drain, with_worker=with_worker) as started,
@@ -156,6 +165,7 @@ async def _listen_until(
                 app,
                 log_config=None,
                 access_log=False,
+                ws="none",
                 server_header=False,
                 lifespan="off",
                 timeout_graceful_shutdown=_REQUEST_SECONDS,
@@ -186,10 +196,34 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def _stop_on_signal() -> Iterator[asyncio.Event]:
+def _orderly_exit() -> Iterator[threading.Event]:
+    """Let a signal outside the event loop's time unwind what is open: an embedded store, say.
+
+    The exception may be raised where it is swallowed (inside a callback, while the loop starts);
+    so the event keeps that a stop was asked for.
+    """
+    stop_asked = threading.Event()
+
+    def leave(*_: object) -> None:
+        stop_asked.set()
+        sys.exit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
+    try:
+        yield stop_asked
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def _stop_on_signal(stop_asked: threading.Event) -> Iterator[asyncio.Event]:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if stop_asked.is_set():
+        stop.set()
     stop_with_parent(stop.set)
     yield stop
 

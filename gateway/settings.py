@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -25,12 +26,11 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    YamlConfigSettingsSource,
 )
-from yaml import YAMLError
 
 PREFIX = "GATEWAY_"
 DEFAULT_CONFIG = "gateway.yaml"
@@ -51,7 +51,7 @@ def _slug(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_slug)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=10 * 365 * 86400, allow_inf_nan=False)]
 Limit = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -86,9 +86,11 @@ class AccountSettings(_Entry):
     @field_validator("base_url")
     @classmethod
     def _is_a_url(cls, url: str | None) -> str | None:
-        if url is not None and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
+        if url is None:
+            return None
+        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url) or not _has_host(url):
             raise ValueError("must be a URL like https://open.bigmodel.cn/api/paas/v4")
-        return url and url.rstrip("/")
+        return url.rstrip("/")
 
 
 class TeamSettings(_Entry):
@@ -203,11 +205,15 @@ class Settings(BaseSettings):
         known = ("redis://", "rediss://", "unix://")
         if url is not None and not url.get_secret_value().startswith(known):
             raise ValueError("must start with redis://, rediss:// or unix://")
-        try:
-            _ = url and urlsplit(url.get_secret_value()).port
-        except ValueError:
-            raise ValueError("must be a URL like redis://store:6379/0") from None
+        text = url.get_secret_value() if url is not None else ""
+        if text.startswith("redis") and not _has_host(text):
+            raise ValueError("must be a URL like redis://store:6379/0")
         return url
+
+    @field_validator("data_dir")
+    @classmethod
+    def _without_tilde(cls, folder: Path) -> Path:
+        return folder.expanduser()
 
     @field_validator("admin_key", "secret_key")
     @classmethod
@@ -223,6 +229,11 @@ class Settings(BaseSettings):
         _unique("models", ["cogvideox-3", *(model.name for model in self.models)])
         _unique("accounts", [k for a in self.accounts for k in a.api_keys], "the same API key")
         _unique("teams", [k for t in self.teams for k in t.keys], "the same key")
+        models = ["cogvideox-3", *(model.name for model in self.models)]
+        for i, account in enumerate(self.accounts):
+            for model in account.limits.keys() - set(models):
+                place = f"{PREFIX}ACCOUNTS.{i}.limits.{model}"
+                raise ValueError(f"{place}: there is no such model, only {', '.join(models)}")
         given = {f"ACCOUNTS.{i}": account.tier for i, account in enumerate(self.accounts)}
         given |= {f"TEAMS.{i}": team.tier for i, team in enumerate(self.teams)}
         for place, tier in given.items():
@@ -240,8 +251,15 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        yaml = YamlConfigSettingsSource(settings_cls, yaml_file=_config_file())
-        return init_settings, env_settings, yaml
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _from_yaml())
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is no number, or none that there can be
+        return False
 
 
 def _unique(field: str, values: list[Any], what: str = "the same name") -> None:
@@ -264,9 +282,8 @@ def load_settings() -> Settings:
         field = re.search(r'field "(\w+)"', str(error))
         name = f"{PREFIX}{field[1].upper()}" if field else "a setting"
         raise WrongSettings(f"{name} must be JSON, as the README shows it") from None
-    except (OSError, ValueError, YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise WrongSettings(f"{_config_file()}: {reason[:200]}") from None
+    except RecursionError:
+        raise WrongSettings("a setting is nested far too deeply") from None
 
 
 def _config_file() -> Path | None:
@@ -275,6 +292,26 @@ def _config_file() -> Path | None:
     if named and not path.is_file():
         raise WrongSettings(f"{PREFIX}CONFIG: there is no file {path}")
     return path if path.is_file() else None
+
+
+def _from_yaml() -> dict[str, Any]:
+    """The settings file. What it holds is never quoted in an error: it may be a secret."""
+    path = _config_file()
+    if path is None:
+        return {}
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongSettings(f"{path}: cannot be read ({type(error).__name__})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise WrongSettings(f"{path}: is not valid YAML{where}") from None
+    if said is None:
+        return {}
+    if not isinstance(said, dict) or not all(isinstance(name, str) for name in said):
+        raise WrongSettings(f"{path}: must hold lines like `port: 8000`")
+    return said
 
 
 def _from_files() -> dict[str, Any]:
@@ -297,7 +334,7 @@ def _read_secret(name: str, path: Path, *, as_json: bool) -> Any:
         return json.loads(text) if as_json else text
     except OSError as error:
         raise WrongSettings(f"{name}_FILE: cannot read {path}: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise WrongSettings(f"{name}_FILE: {path} must hold JSON, as the README shows it") from None
 
 

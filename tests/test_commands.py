@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -71,6 +76,42 @@ def test_a_gateway_asked_to_stop_finishes_what_is_on_the_wire(processes: Process
     again = processes.caller(processes.gateway(vendor, {"main": 2}))
     assert again.ended(task)["task_status"] == "SUCCESS"
     assert vendor.total()["duplicates"] == 0
+
+
+def test_a_gateway_asked_to_stop_starts_nothing_more(processes: Processes):
+    vendor = processes.simulator({"main": 1}, duration="0.1")
+    # Refusals free the slot at once, so each submit would hand it to the next in the queue.
+    vendor.fault(on="submit", kind="error", code="1301", status=400)
+    vendor.settings(submit_delay_seconds=0.2)
+    running = processes.gateway(vendor, {"main": 1}, GATEWAY_SUBMIT_WAIT_SECONDS="0.01")
+    team = processes.caller(running)
+    with ThreadPoolExecutor(20) as callers:
+        list(callers.map(lambda _: team.submit(), range(60)))
+    submitted = vendor.total()["submits"]
+    assert running.stop() == 0
+    assert vendor.total()["submits"] <= submitted + 1
+    settings = processes.settings(vendor, {"main": 1})
+    shown = run_command("slots", **settings).stdout
+    assert "0/1" in shown
+    assert "waiting for cogvideox-3@bigmodel" in shown
+    assert run_command("slots", "--verify", **settings).returncode == 0
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.3, 0.5, 0.8])
+def test_a_stop_at_any_moment_of_the_start_leaves_no_store_behind(tmp_path: Path, seconds: float):
+    started = subprocess.Popen(
+        [sys.executable, "-m", "gateway", "serve"],
+        env={**os.environ, "GATEWAY_DATA_DIR": str(tmp_path / "data"), "GATEWAY_PORT": "0"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    # Not a wait for anything: the moment of the stop is what is tried.
+    with suppress(subprocess.TimeoutExpired):
+        started.wait(0.25 + seconds)
+    started.terminate()
+    started.wait(30)
+    listed = subprocess.run(["ps", "-A", "-ww", "-o", "args="], capture_output=True, text=True)
+    assert f"{tmp_path}/data/store.sock" not in listed.stdout
 
 
 def test_no_secret_is_in_a_log(processes: Processes):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.bootstrap import admin_key
+from gateway.bootstrap import admin_key, store_url
 from gateway.settings import Settings, WrongSettings, load_settings
 
 ACCOUNT = {"name": "main", "tier": "V0", "api_keys": ["id.secret"]}
@@ -117,6 +117,11 @@ WRONG = [
     ({"GATEWAY_CONFIG": "/no/such.yaml"}, "GATEWAY_CONFIG", "/no/such.yaml"),
     ({"GATEWAY_ADMIN_KEY_FILE": "/no/such"}, "GATEWAY_ADMIN_KEY_FILE", "/no/such"),
     ({"GATEWAY_ADMIN_KEY_FILE": "x", "GATEWAY_ADMIN_KEY": "y"}, "GATEWAY_ADMIN_KEY", "both"),
+    ({"GATEWAY_UNKNOWN_HOLD_SECONDS": "inf"}, "GATEWAY_UNKNOWN_HOLD_SECONDS", "finite"),
+    ({"GATEWAY_RETENTION_SECONDS": "1e30"}, "GATEWAY_RETENTION_SECONDS", "less than"),
+    ({"GATEWAY_ACCOUNTS": [ACCOUNT | {"limits": {"cogvidoex-3": 1}}]}, "cogvidoex-3", "no such"),
+    ({"GATEWAY_ACCOUNTS": [ACCOUNT | {"base_url": "https://host:99999/x"}]}, "base_url", "https:"),
+    ({"GATEWAY_ACCOUNTS": "[" * 20_000}, "", ""),
     ({"GATEWAY_UNKNOWN_HOLD_SECONDS": "0"}, "GATEWAY_UNKNOWN_HOLD_SECONDS", "greater than 0"),
 ]
 
@@ -151,8 +156,22 @@ def test_a_wrong_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assert "gateway.yaml" in refused(monkeypatch)
     (tmp_path / "gateway.yaml").write_text("prot: 9001\n")
     assert refused(monkeypatch) == "gateway.yaml: prot is not a setting; did you mean port?"
-    (tmp_path / "gateway.yaml").write_text("- port\n")
-    assert "gateway.yaml" in refused(monkeypatch)
+    for odd in ("- port\n", "42\n", "1: 2\n", "~: 2\n", "port: !S3cret x\n", "port: *S3cret\n"):
+        (tmp_path / "gateway.yaml").write_text(odd)
+        message = refused(monkeypatch)
+        assert message.startswith("gateway.yaml: ")
+        assert "S3cret" not in message
+
+
+def test_a_folder_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load(monkeypatch, GATEWAY_DATA_DIR="~/data").data_dir == tmp_path / "data"
+
+
+def test_an_option_of_the_stores_url_that_nobody_knows_is_named(monkeypatch: pytest.MonkeyPatch):
+    settings = load(monkeypatch, GATEWAY_REDIS_URL="redis://store:6379/0?foo=1")
+    with pytest.raises(WrongSettings, match="GATEWAY_REDIS_URL"), store_url(settings):
+        pass
 
 
 def test_an_admin_key_is_made_once_beside_the_embedded_store(
@@ -163,7 +182,17 @@ def test_an_admin_key_is_made_once_beside_the_embedded_store(
     key = admin_key(settings)
     assert len(key) >= 32
     assert admin_key(settings) == key
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["admin.key"]
     assert stat.S_IMODE((tmp_path / "data" / "admin.key").stat().st_mode) == 0o600
+
+
+def test_an_admin_key_file_that_holds_none_is_no_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "admin.key").touch()
+    with pytest.raises(WrongSettings, match="holds no key"):
+        admin_key(load(monkeypatch))
 
 
 def test_a_shared_store_needs_an_admin_key_that_is_set(monkeypatch: pytest.MonkeyPatch):

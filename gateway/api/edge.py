@@ -44,6 +44,8 @@ def error_response(request: Request, error: GatewayError) -> JSONResponse:
     headers = {}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
+    if not error.safe_to_repeat:
+        headers["x-should-retry"] = "false"  # Zhipu's and OpenAI's SDKs obey it
     return JSONResponse(body, error.status, headers)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from urllib.parse import urlsplit
 
 from gateway.domain.errors import InvalidField
 
@@ -33,7 +34,7 @@ def normalised(image: str, field: str) -> str:
         raise InvalidField(
             f"{field} must be a data URI like data:image/png;base64,...", param=field
         )
-    encoded = _SPACE.sub("", image[head.end() :] if head else image)
+    encoded = _SPACE.sub("", image[head.end() :] if head else image).rstrip("=")
     data = _decoded(encoded, field)
     if len(data) > MAX_IMAGE_BYTES:
         raise InvalidField(f"{field} has an image over 5 MB", param=field)
@@ -46,7 +47,11 @@ def normalised(image: str, field: str) -> str:
 def _checked_url(url: str, field: str) -> str:
     if len(url) > _MAX_URL_CHARACTERS:
         raise InvalidField(f"{field} has a link over {_MAX_URL_CHARACTERS} characters", param=field)
-    if _NO_URL_CHARACTERS.search(url) or url.partition("://")[2].startswith(("/", "?", "#")):
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    if not host or _NO_URL_CHARACTERS.search(url):
         raise InvalidField(f"{field} has a link that is not a valid URL", param=field)
     return url
 

@@ -16,6 +16,7 @@ GatewayError
 ├── BodyTooLarge                   413
 ├── NoAccount                      503, no account is configured that could ever serve this
 └── StoreUnavailable               503, nothing is admitted without the store
+    └── AdmissionUnanswered        the task may be there all the same
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class GatewayError(Exception):
     type: ClassVar[str] = "api_error"
     code: str = "internal_error"
     retry_after_seconds: int | None = None
+    safe_to_repeat: bool = True
+    """Whether an SDK may send the same again by itself."""
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
@@ -119,3 +122,10 @@ class StoreUnavailable(GatewayError):
     status = 503
     code = "store_unavailable"
     retry_after_seconds = 2
+
+
+class AdmissionUnanswered(StoreUnavailable):
+    """The store may have taken the task in before it fell silent: repeated blindly, it could be
+    made and paid for twice."""
+
+    safe_to_repeat = False

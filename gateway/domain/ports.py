@@ -79,7 +79,7 @@ class Tasks(Protocol):
     async def record_lost(self, claim: Claim, reason: str) -> bool: ...
 
     async def give_back(
-        self, claim: Claim, rest: Rest | None, reason: str
+        self, claim: Claim, rest: Rest | None, reason: str, *, hand_on: bool = True
     ) -> tuple[Claim, ...]: ...
 
     async def settle(

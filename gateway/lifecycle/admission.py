@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection
 
 from gateway.domain.catalog import Catalog
-from gateway.domain.errors import NoAccount
+from gateway.domain.errors import AdmissionUnanswered, NoAccount, StoreUnavailable
 from gateway.domain.ports import Tasks
 from gateway.domain.task import Claim, Task, new_task_id
 from gateway.domain.team import Team
@@ -29,7 +29,7 @@ class Admission:
         Raises:
             InvalidRequest: the model, or what is asked of it, is not to be had.
             NoAccount: no account is configured at any vendor that offers the model.
-            StoreUnavailable: nothing is admitted without the store.
+            AdmissionUnanswered: nothing is admitted without the store's word.
         """
         spec = self._catalog.find(request.model)
         spec.check(request)
@@ -37,8 +37,11 @@ class Admission:
         if not able:
             raise NoAccount(f"no account is configured that could make {spec.name}")
         task_class = f"{spec.name}@{'+'.join(able)}"
-        task, claims = await self._tasks.admit(
-            new_task_id(), team.name, request, task_class, spec.price_fen
-        )
+        try:
+            task, claims = await self._tasks.admit(
+                new_task_id(), team.name, request, task_class, spec.price_fen
+            )
+        except StoreUnavailable as error:
+            raise AdmissionUnanswered(error.message) from error
         log.info("task %s of %s %s (%s)", task.id, team.name, task.status, task_class)
         return task, claims

@@ -64,14 +64,19 @@ class Dispatcher:
         self._first_look_seconds = first_look_seconds
         self._key_rest_seconds = key_rest_seconds
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._stopping = False
 
     def dispatch(
         self, claims: Iterable[Claim], known: Mapping[str, VideoRequest] = MappingProxyType({})
     ) -> None:
-        """Start to submit these. `known` has requests, by task id, that need not be read again."""
+        """Start to submit these. `known` has requests, by task id, that need not be read again.
+
+        A process that stops gives them back instead, for others to claim.
+        """
         for claim in claims:
             request = known.get(claim.task_id)
-            submit = asyncio.create_task(self._submit(claim, request), name=f"submit {claim}")
+            work = self._return(claim) if self._stopping else self._submit(claim, request)
+            submit = asyncio.create_task(work, name=f"submit {claim}")
             self._running[claim.task_id] = submit
             submit.add_done_callback(partial(self._forget, claim.task_id))
 
@@ -87,7 +92,8 @@ class Dispatcher:
         return bool(done)
 
     async def drain(self) -> None:
-        """Wait until no submit is on the wire."""
+        """Start nothing any more and wait until no submit is on the wire."""
+        self._stopping = True
         while self._running:
             await asyncio.wait(set(self._running.values()))
 
@@ -107,6 +113,13 @@ class Dispatcher:
             log.exception("task %s: claim %d was dropped", claim.task_id, claim.number)
         else:
             self.dispatch(claims)
+
+    async def _return(self, claim: Claim) -> None:
+        """Give an unused claim back. Whoever frees the next slot, or the short loop, takes it."""
+        try:
+            await self._tasks.give_back(claim, None, "the process stops", hand_on=False)
+        except StoreUnavailable:
+            log.warning("task %s: the store is away, claim %d dropped", claim.task_id, claim.number)
 
     async def _attempt(self, claim: Claim, request: VideoRequest | None) -> tuple[Claim, ...]:
         account = self._accounts.get(claim.account)

@@ -131,7 +131,10 @@ async def _read(response: httpx.Response) -> bytes:
 
 def _object(raw: bytes) -> dict[str, Any] | None:
     try:
-        parsed = json.loads(raw)
+        # Twice, so that half of an emoji (a message cut short in UTF-16) becomes a question mark:
+        # such text is valid JSON, but nothing that we send on or store could carry it.
+        text = json.dumps(json.loads(raw), ensure_ascii=False)
+        parsed = json.loads(text.encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) else None

@@ -28,8 +28,14 @@ _AWAY = (
 
 
 def script_text(name: str) -> str:
-    """The text of one script: the shared opening and its own file."""
-    return (_LUA / "pool.lua").read_text() + (_LUA / f"{name}.lua").read_text()
+    """The text of one script: the shared opening and its own file.
+
+    All but admission may still write when the store is at its maxmemory: else no task could end,
+    and so nothing would ever be freed.
+    """
+    flags = "" if name == "admit" else " flags=allow-oom"
+    own = (_LUA / f"{name}.lua").read_text()
+    return f"#!lua{flags}\n" + (_LUA / "pool.lua").read_text() + own
 
 
 class Store:
@@ -74,6 +80,16 @@ class Store:
                     "the gateway's store cannot write; try again soon"
                 ) from error
             raise
+
+
+def understood(url: str) -> bool:
+    """Whether a connection can be made of this URL: its options are arguments of redis-py's."""
+    try:
+        connections = BlockingConnectionPool.from_url(url)
+        connections.connection_class(**connections.connection_kwargs)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 @asynccontextmanager

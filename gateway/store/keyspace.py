@@ -15,6 +15,7 @@
 | limits:<provider>:<model> | hash   | account -> tasks in flight              | permanent      |
 | limited                   | set    | names of the limits, to renew them      | permanent      |
 | caps                      | hash   | team -> tasks in flight                 | permanent      |
+| settings                  | string | the JSON that the three above are from  | permanent      |
 | order                     | string | the last order number given             | permanent      |
 
 "Retention" counts from a task's end; until then its record has no lifetime. Images of a task
@@ -24,7 +25,7 @@ A class is `<model>@<provider>+<provider>`. Members and fields never hold a secr
 
 from __future__ import annotations
 
-PERMANENT = ("rests", "limits:*", "limited", "caps", "order")
+PERMANENT = ("rests", "limits:*", "limited", "caps", "settings", "order")
 
 
 class Keyspace:

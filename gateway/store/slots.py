@@ -50,8 +50,15 @@ class SlotStore:
         for (account, model), limit in self._limits().items():
             provider = self._accounts[account].provider
             limits.setdefault(f"{provider}:{model}", {})[account] = limit
-        caps = {team.name: team.cap for team in teams}
-        await self._store.run("configure", json.dumps({"limits": limits, "caps": caps}))
+        wanted = {
+            "limits": limits,
+            "caps": {team.name: team.cap for team in teams},
+            "keys": {
+                account.name: " ".join(key.id for key in account.api_keys)
+                for account in self._accounts.values()
+            },
+        }
+        await self._store.run("configure", json.dumps(wanted, sort_keys=True))
 
     async def holdings(self) -> list[Holding]:
         """Who holds what, account by account: those of the settings, then whoever else does."""

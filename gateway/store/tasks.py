@@ -136,8 +136,13 @@ class TaskStore:
         )
         return bool(answer)
 
-    async def give_back(self, claim: Claim, rest: Rest | None, reason: str) -> tuple[Claim, ...]:
-        """Put the task back at its old place, and leave alone for a while what refused it."""
+    async def give_back(
+        self, claim: Claim, rest: Rest | None, reason: str, *, hand_on: bool = True
+    ) -> tuple[Claim, ...]:
+        """Put the task back at its old place, and leave alone for a while what refused it.
+
+        With `hand_on` the freed slot goes to the best queued task at once, else to nobody yet.
+        """
         flat = await self._store.run(
             "give_back",
             self._claim_lease_ms,
@@ -146,6 +151,7 @@ class TaskStore:
             reason,
             _REST_SCOPES[rest] if rest else "",
             _ms(self._timing.rest_seconds[rest]) if rest else 0,
+            2 if hand_on else 0,
         )
         return _claims(flat)
 

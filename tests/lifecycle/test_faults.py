@@ -17,7 +17,7 @@ def test_a_lost_answer_keeps_its_slot_for_the_hold_and_is_never_sent_again(proce
     limit = {"main": 1}
     vendor = processes.simulator(limit, duration="0.1")
     vendor.fault(on="submit", kind="accept_then_cut", times=1)
-    running = processes.gateway(vendor, limit, GATEWAY_UNKNOWN_HOLD_SECONDS="1.5")
+    running = processes.gateway(vendor, limit, GATEWAY_UNKNOWN_HOLD_SECONDS="4")
     team = processes.caller(running)
     lost, waiting = team.created(prompt="lost"), team.created(prompt="waiting")
     slots = run_command("slots", **processes.settings(vendor, limit)).stdout
@@ -152,16 +152,16 @@ def test_a_task_past_its_age_is_told_and_keeps_its_slot(processes: Processes):
 
 def test_what_rests_and_why_is_told(processes: Processes):
     vendor = processes.simulator({"main": 1}, duration="0.1")
-    vendor.change_account("main", arrears=True)
-    running = processes.gateway(vendor, {"main": 1}, GATEWAY_ACCOUNT_REST_SECONDS="600")
-    team = processes.caller(running)
-    task = team.created()
+    (account,) = processes.settings(vendor, {"main": 1})["GATEWAY_ACCOUNTS"]
+    long = {"GATEWAY_ACCOUNT_REST_SECONDS": "600", "GATEWAY_KEY_REST_SECONDS": "600"}
+    mistyped = [account | {"api_keys": ["main-kay.one"]}]
+    running = processes.gateway(vendor, {"main": 1}, GATEWAY_ACCOUNTS=mistyped, **long)
+    task = processes.caller(running).created()
     shown = run_command("slots", **processes.settings(vendor, {"main": 1})).stdout
     assert "account:main is left alone for another " in shown
-    assert "1113: " in shown
+    assert "1002: " in shown
     assert 'gateway_rest_seconds{name="account:main"} ' in metrics(running)
-    # Paid, and started again: nobody waits for the rest to end.
-    vendor.change_account("main", arrears=False)
+    # Corrected, and started again: nobody waits for the rest to end.
     again = processes.caller(processes.gateway(vendor, {"main": 1}))
     assert again.ended(task)["task_status"] == "SUCCESS"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -162,6 +163,29 @@ async def test_an_unknown_id_is_missing_and_a_wrong_key_is_only_that(
 ):
     assert isinstance(await provider.look(account, KEY, "404"), Missing)
     assert isinstance(await provider.look(account, ApiKey("no.key"), "404"), KeyRefused)
+
+
+async def test_a_message_cut_in_the_middle_of_an_emoji_is_still_read(provider: BigModel):
+    body = b'{"task_status": "FAIL", "error": {"code": "1301", "message": "blocked \\ud83d"}}'
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        there = Account(
+            name="main",
+            provider="bigmodel",
+            base_url=f"http://127.0.0.1:{port}",
+            limit=1,
+            api_keys=(KEY,),
+        )
+        answered = await provider.look(there, KEY, "1")
+    assert isinstance(answered, Failed)
+    assert answered.error.message.encode() == b"blocked ?"
 
 
 def test_the_vendor_gets_what_was_said_and_no_null():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,8 @@ from gateway.domain.provider_answers import Rest
 from gateway.domain.task import Claim, Task, new_task_id
 from gateway.domain.team import Team
 from gateway.domain.video import VideoRequest
-from gateway.store.connection import Store
+from gateway.store.connection import Store, open_store
+from gateway.store.embedded import EmbeddedStore
 from gateway.store.keyspace import PERMANENT
 from gateway.store.slots import SlotStore
 from gateway.store.tasks import TaskStore, Timing
@@ -108,6 +111,17 @@ async def the_pool(store: Store) -> AsyncIterator[Pool]:
     await pool.slots.configure(pool.teams)
     yield pool
     assert await pool.differences() == []
+
+
+@pytest.fixture
+async def own_store() -> AsyncIterator[Store]:
+    """A server of the test's own, for what would disturb the others."""
+    with (
+        tempfile.TemporaryDirectory(prefix="gateway-own-") as folder,
+        EmbeddedStore(Path(folder)) as embedded,
+    ):
+        async with open_store(embedded.url, "own", timeout_seconds=5) as opened:
+            yield opened
 
 
 @pytest.fixture

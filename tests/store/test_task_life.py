@@ -8,9 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.domain.account import ApiKey
+from gateway.domain.errors import StoreUnavailable
 from gateway.domain.provider_answers import Rest
 from gateway.domain.task import HOLDS_SLOT, MOVES, Claim, Status, TaskError, new_task_id
 from gateway.domain.video import Video, VideoRequest
+from gateway.store.connection import Store
 from tests.store.conftest import CLASS, Pool
 
 VIDEOS = (Video(url="https://vendor.example/1.mp4"),)
@@ -208,9 +211,22 @@ async def test_a_concurrency_refusal_rests_one_model_and_arrears_the_whole_accou
         await the_pool.clear()
 
 
-async def test_a_start_ends_all_rests(the_pool: Pool):
+async def test_a_lesser_cause_does_not_cut_a_rest_short(the_pool: Pool):
+    first, second = await the_pool.sending(), await the_pool.sending()
+    await the_pool.tasks.give_back(first, Rest.OVERLOAD, "for an hour")
+    brief = the_pool.with_timing(rest_seconds=SHORT)
+    await brief.give_back(second, Rest.OVERLOAD, "for a moment")
+    (rest,) = await the_pool.slots.resting()
+    assert rest.reason == "for an hour"
+
+
+async def test_changed_settings_end_all_rests_and_a_mere_start_none(the_pool: Pool):
     claim = await the_pool.sending()
     assert await the_pool.tasks.give_back(claim, Rest.OVERLOAD, "refused") == ()
+    await the_pool.slots.configure(the_pool.teams)
+    assert await the_pool.tasks.claim_waiting(10) == ()
+    corrected = replace(the_pool.accounts["a"], api_keys=(ApiKey("another.key"),))
+    the_pool.accounts["a"] = corrected
     await the_pool.slots.configure(the_pool.teams)
     assert [c.task_id for c in await the_pool.tasks.claim_waiting(10)] == [claim.task_id]
 
@@ -294,6 +310,28 @@ async def test_ended_tasks_are_read_from_memory(the_pool: Pool):
     read = await the_pool.tasks.get(claim.task_id)
     await the_pool.store.redis.delete(the_pool.store.keys.task(claim.task_id))
     assert await the_pool.tasks.get(claim.task_id) is read
+
+
+async def test_a_due_entry_without_a_task_holds_up_no_look(the_pool: Pool):
+    claim = await the_pool.running()
+    await the_pool.store.redis.zadd(the_pool.store.keys.due, {"ghost": 1})
+    looks, _ = await the_pool.tasks.take_due(10)
+    assert [look.task_id for look in looks] == [claim.task_id]
+    assert await the_pool.store.redis.zscore(the_pool.store.keys.due, "ghost") is None
+
+
+async def test_a_full_store_admits_nothing_and_still_ends_tasks(own_store: Store):
+    pool = Pool(own_store)
+    await pool.slots.configure(pool.teams)
+    running, sending = await pool.running(), await pool.sending()
+    await own_store.redis.config_set("maxmemory", 1)
+    with pytest.raises(StoreUnavailable):
+        await pool.admit()
+    assert await pool.tasks.record_accepted(sending, "vendor-1", None, 0)
+    assert (await pool.tasks.settle(running.task_id, running.number, VIDEOS, None))[0]
+    assert (await pool.tasks.take_due(10))[0]
+    await pool.tasks.sweep(10)
+    assert sum((await pool.in_use()).values()) == 1
 
 
 async def test_a_planted_difference_is_found(the_pool: Pool):

@@ -1,9 +1,12 @@
 -- Make the pool's limits those of the settings: each account's by provider and model, each team's.
 --
--- ARGV  JSON {"limits": {"<provider>:<model>": {"<account>": n}}, "caps": {"<team>": n}}
+-- ARGV  JSON {"limits": {"<provider>:<model>": {"<account>": n}}, "caps": {"<team>": n},
+--       "keys": {"<account>": "<ids of its API keys>"}}
 -- Returns nothing. Safe to run twice. A limit lowered below what is in flight drains: slots are
--- sets of tasks, and no task is taken out but by its end. Rests end: whoever corrected a key or
--- paid a bill and started again should not have to wait; what is still wrong is refused once more.
+-- sets of tasks, and no task is taken out but by its end. Where the settings changed, rests end:
+-- whoever corrected a key should not have to wait. Where they did not, a process merely started.
+
+if redis.call('GET', key('settings')) == ARGV[1] then return end
 
 local wanted = cjson.decode(ARGV[1])
 
@@ -21,3 +24,4 @@ end
 for team, cap in pairs(wanted.caps) do
   redis.call('HSET', key('caps'), team, cap)
 end
+redis.call('SET', key('settings'), ARGV[1])

@@ -2,12 +2,12 @@
 --
 -- ARGV  lease of a claim in ms, task id, claim number, reason,
 --       what to leave alone ('' for nothing; 'account', 'account model' or 'provider model': the
---       task's), for how many ms
+--       task's), for how many ms, the most to claim with the freed slot
 -- Returns claims as a flat list: whom the freed slot went to. Safe to run twice: the second run
 -- finds another status or number and does nothing.
 
 local lease_ms, id, number, reason = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
-local rest, rest_ms = ARGV[5], tonumber(ARGV[6])
+local rest, rest_ms, most = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local task = hash(redis.call('HGETALL', task_key(id)))
 
 if task.claim ~= number then return {} end
@@ -20,7 +20,10 @@ local names = {
   ['account model'] = 'account:' .. task.account .. ':' .. model,
   ['provider model'] = 'provider:' .. task.provider .. ':' .. model,
 }
-if rest ~= '' then redis.call('HSET', key('rests'), names[rest], now + rest_ms .. ' ' .. reason) end
+-- A rest is never cut short by a lesser cause that is met meanwhile.
+if rest ~= '' and not resting(names[rest], now + rest_ms) then
+  redis.call('HSET', key('rests'), names[rest], now + rest_ms .. ' ' .. reason)
+end
 redis.call('HSET', task_key(id), 'last_reason', reason)
 requeue(id, task)
-return claim_next(2, now, lease_ms)
+return claim_next(most, now, lease_ms)

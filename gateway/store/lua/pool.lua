@@ -59,10 +59,10 @@ end
 
 -- Slots -------------------------------------------------------------------------------------
 
--- The value is '<until ms> <reason>'.
-local function resting(name, now)
+-- Whether this is left alone at that time. The value is '<until ms> <reason>'.
+local function resting(name, at_ms)
   local rest = redis.call('HGET', key('rests'), name)
-  return rest and tonumber(rest:match('^%d+')) > now
+  return rest and tonumber(rest:match('^%d+')) > at_ms
 end
 
 -- The account with the largest share of free slots and its provider; nil when all are full or at

@@ -11,11 +11,15 @@ local due = redis.call('ZRANGEBYSCORE', key('due'), '-inf', now, 'LIMIT', 0, mos
 local taken = {}
 
 for _, id in ipairs(due) do
-  redis.call('ZADD', key('due'), now + lease_ms, id)
-  redis.call('HINCRBY', task_key(id), 'looks', 1)
   local task = hash(redis.call('HGETALL', task_key(id)))
-  taken[#taken + 1] = {id, task.claim, task.account, task.api_key_id, task.provider_task_id,
-    now - tonumber(task.submitted_ms)}
+  if task.status == 'in_progress' then
+    redis.call('ZADD', key('due'), now + lease_ms, id)
+    redis.call('HINCRBY', task_key(id), 'looks', 1)
+    taken[#taken + 1] = {id, task.claim, task.account, task.api_key_id, task.provider_task_id,
+      now - tonumber(task.submitted_ms)}
+  else
+    redis.call('ZREM', key('due'), id)
+  end
 end
 
 local next_due = redis.call('ZRANGE', key('due'), 0, 0, 'WITHSCORES')
