@@ -65,7 +65,7 @@ def worker() -> None:
 @click.option("--keep", is_flag=True, help="Leave everything running afterwards, until Ctrl-C.")
 def demo(keep: bool) -> None:
     """Make videos through the whole way on this machine, against the simulator."""
-    from gateway.demo import run
+    from gateway.demo.play import run
 
     sys.exit(run(keep=keep))
 
