@@ -8,8 +8,9 @@ import sys
 import click
 
 from gateway import __version__
+from gateway.configuration import load_settings
 from gateway.logs import configure_logging
-from gateway.settings import Settings, WrongSettings, load_settings
+from gateway.settings import Settings, WrongSettings
 from gateway.simulator.command import simulator
 
 

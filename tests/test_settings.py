@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from gateway.bootstrap import admin_key, store_url
-from gateway.settings import Settings, WrongSettings, load_settings
+from gateway.configuration import load_settings
+from gateway.settings import Settings, WrongSettings
 
 ACCOUNT = {"name": "main", "tier": "V0", "api_keys": ["id.secret"]}
 TEAM = {"name": "films", "tier": "V1", "keys": ["sk-0123456789abcdef0123456789abcdef"]}

@@ -14,9 +14,9 @@ import httpx
 from rich.console import Console
 
 from gateway.bootstrap import Pool, open_pool, store_url
+from gateway.configuration import load_settings
 from gateway.demo.screen import Shown, screen
 from gateway.demo.stage import LIMIT, DemoFailed, Stage, stage
-from gateway.settings import load_settings
 
 # The vendor's own three examples (docs.bigmodel.cn, CogVideoX-3).
 EXAMPLES: Mapping[str, Mapping[str, object]] = {
