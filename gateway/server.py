@@ -152,6 +152,7 @@ async def _running(
             await background
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_seconds):
+                gateway.dispatcher.stop()  # first, for a look may still hand on a slot
                 await gateway.poller.drain()
                 await gateway.dispatcher.drain()
 

@@ -91,9 +91,12 @@ class Dispatcher:
         done, _ = await asyncio.wait({submit}, timeout=seconds)
         return bool(done)
 
-    async def drain(self) -> None:
-        """Start nothing any more and wait until no submit is on the wire."""
+    def stop(self) -> None:
+        """Start nothing any more: whatever is dispatched from now on is given back."""
         self._stopping = True
+
+    async def drain(self) -> None:
+        """Wait until no submit is on the wire."""
         while self._running:
             await asyncio.wait(set(self._running.values()))
 
