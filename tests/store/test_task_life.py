@@ -270,6 +270,8 @@ async def test_images_are_kept_until_the_submit_is_over(the_pool: Pool):
     loaded = await the_pool.tasks.with_images(task.id)
     assert loaded is not None
     assert loaded.request.images == (image, image)
+    # They wait as long as the task does: no lifetime once it is admitted.
+    assert await the_pool.store.redis.ttl(the_pool.store.keys.images(task.id)) == -1
     await the_pool.tasks.mark_sending(claim, "key-id")
     await the_pool.tasks.record_accepted(claim, "vendor-1", None, 0)
     assert await the_pool.store.redis.exists(the_pool.store.keys.images(task.id)) == 0
