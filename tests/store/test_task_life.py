@@ -52,13 +52,26 @@ async def test_models_have_slots_of_their_own_and_share_the_teams_cap(the_pool: 
     assert [claim is not None for claim in claims] == [True, True, False]
 
 
-async def test_admitting_twice_makes_one_task_and_one_claim(the_pool: Pool):
+async def test_admitting_twice_makes_one_task(the_pool: Pool):
     task_id, request = new_task_id(), VideoRequest(model="cogvideox-3", prompt="once")
     first, claims = await the_pool.tasks.admit(task_id, "films", request, CLASS, 100)
-    second, same_claims = await the_pool.tasks.admit(task_id, "films", request, CLASS, 100)
+    second, no_claims = await the_pool.tasks.admit(task_id, "films", request, CLASS, 100)
     assert first == second
-    assert claims == same_claims == (Claim(task_id, 1, claims[0].account),)
+    assert len(claims) == 1
+    assert no_claims == ()
     assert sum((await the_pool.in_use()).values()) == 1
+
+
+async def test_a_repeated_admission_does_not_get_a_claim_that_another_process_holds(
+    the_pool: Pool,
+):
+    running = [await the_pool.running() for _ in range(3)]
+    task_id, request = new_task_id(), VideoRequest(model="cogvideox-3", prompt="waits")
+    await the_pool.tasks.admit(task_id, "films", request, CLASS, 100)
+    _, (others,) = await the_pool.tasks.settle(running[0].task_id, 1, VIDEOS, None)
+    assert others.task_id == task_id
+    _, claims = await the_pool.tasks.admit(task_id, "films", request, CLASS, 100)
+    assert claims == ()
 
 
 async def test_many_at_once_never_overbook(the_pool: Pool):

@@ -5,18 +5,17 @@
 -- Returns {the record as a flat list, claims as a flat list (see claim_next)}.
 --
 -- Safe to run twice: the caller makes the id, so a task that is there already is the caller's own,
--- whose first answer was lost. It gets the task's claim again; claims of other tasks that were
--- lost with the answer go back to their place when their lease runs out.
+-- whose first answer was lost. It is only read: by now another process may hold its claim, and a
+-- claim must never be in two hands. One that was lost with the answer runs out, and the task goes
+-- back to its place.
 --
 -- The task joins the queue first and the best queued one is claimed, whoever that is: so nobody
 -- overtakes, and a slot that was free while older work waited is taken by that.
 
 local lease_ms, id = tonumber(ARGV[1]), ARGV[2]
 
-local known = hash(redis.call('HGETALL', task_key(id)))
-if known.status then
-  local own = known.status == 'claimed' and {id, tonumber(known.claim), known.account} or {}
-  return {redis.call('HGETALL', task_key(id)), own}
+if redis.call('EXISTS', task_key(id)) == 1 then
+  return {redis.call('HGETALL', task_key(id)), {}}
 end
 
 local now = now_ms()
