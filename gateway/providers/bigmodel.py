@@ -25,7 +25,7 @@ from gateway.domain.provider_answers import (
 )
 from gateway.domain.task import TaskError
 from gateway.domain.video import Video, VideoRequest
-from gateway.providers.bigmodel_errors import verdict_on
+from gateway.providers.bigmodel_errors import BY_CODE, verdict_on
 from gateway.providers.http import Answer, NoAnswer, NotSent, ProviderHttp
 
 _CONTENT_POLICY = ("1301", "sensitive", "unsafe", "敏感", "不安全")
@@ -137,6 +137,9 @@ def _refused_look(answer: Answer) -> LookAnswer:
     reason = f"HTTP {answer.status}, {code}: {message}"
     if answer.status == 401 or (code is not None and "1000" <= code <= "1004"):
         return KeyRefused(reason)
+    # A known trouble of the account says nothing of the task, whatever status it comes with.
+    if code is not None and code in BY_CODE and BY_CODE[code].rest is not None:
+        return Running(doubt=reason)
     # Undocumented what an unknown id gets; a 4xx that is no matter of keys, rights or rates.
     if 400 <= answer.status < 500 and answer.status not in (403, 408, 425, 429, 434):
         return Missing(reason)

@@ -129,6 +129,7 @@ async def test_a_vendor_that_is_not_there_surely_has_no_task(provider: BigModel)
         {"kind": "unknown_status"},
         {"kind": "error", "status": 500, "code": "500"},
         {"kind": "error", "status": 429, "code": "1302"},
+        {"kind": "error", "status": 400, "code": "1113"},
         {"kind": "error", "status": 502, "envelope": "html"},
     ],
     ids=lambda fault: f"{fault['kind']} {fault.get('status', '')}".strip(),
