@@ -22,7 +22,7 @@ from gateway.lifecycle.settlement import Settlement
 from gateway.providers import PROVIDERS
 from gateway.providers.http import open_provider_http
 from gateway.settings import ModelSettings, Settings, WrongSettings
-from gateway.store.connection import Store, open_store, understood
+from gateway.store.connection import open_store, understood
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.slots import SlotStore
 from gateway.store.tasks import TaskStore, Timing
@@ -40,7 +40,6 @@ _LOOK_LEASE_SECONDS = 12.0
 class Pool:
     """The parts that need the store alone: enough to ask who holds what."""
 
-    store: Store
     tasks: TaskStore
     slots: SlotStore
     accounts: dict[str, Account]
@@ -117,7 +116,7 @@ async def open_pool(settings: Settings, url: str) -> AsyncIterator[Pool]:
     async with open_store(url, settings.pool, settings.store_timeout_seconds) as store:
         tasks = TaskStore(store, _timing(settings), settings.cached_tasks)
         slots = SlotStore(store, accounts, catalog)
-        yield Pool(store, tasks, slots, accounts, catalog, _teams(settings))
+        yield Pool(tasks, slots, accounts, catalog, _teams(settings))
 
 
 @asynccontextmanager

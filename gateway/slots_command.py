@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gateway.bootstrap import open_pool, store_url
@@ -68,7 +69,7 @@ def _table(holdings: list[Holding], max_age_seconds: float) -> Table:
 
 def _status(task: Task, max_age_seconds: float) -> str:
     if task.status is Status.UNKNOWN:
-        return "[yellow]unknown[/]"
+        return f"[yellow]unknown[/]: {escape(task.last_reason or '')}"
     return "[red]overdue[/]" if task.overdue(time.time(), max_age_seconds) else task.status.value
 
 

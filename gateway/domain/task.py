@@ -88,6 +88,8 @@ class Task:
     submitted_ms: int | None = None
     ended_ms: int | None = None
     looks: int = 0
+    last_reason: str | None = None
+    """Why it went back to the queue, or why its outcome is unknown."""
     videos: tuple[Video, ...] = field(default=())
     error: TaskError | None = None
 

@@ -37,8 +37,6 @@ class Keyspace:
         self.due = self._key("due")
         self.classes = self._key("classes")
         self.rests = self._key("rests")
-        self.caps = self._key("caps")
-        self.limited = self._key("limited")
 
     def _key(self, *parts: str) -> str:
         return ":".join((self.tag, *parts))
@@ -54,9 +52,6 @@ class Keyspace:
 
     def places(self, team: str) -> str:
         return self._key("places", team)
-
-    def limits(self, provider_model: str) -> str:
-        return self._key("limits", provider_model)
 
     def waiting(self, task_class: str) -> str:
         return self._key("waiting", task_class)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.harness import ADMIN_KEY, Processes, Running, api_keys, run_command, wait_until
+from tests.harness import (
+    ADMIN_KEY,
+    Processes,
+    Running,
+    api_keys,
+    processes_titled,
+    run_command,
+    wait_until,
+)
 
 
 def test_a_lost_answer_keeps_its_slot_for_the_hold_and_is_never_sent_again(processes: Processes):
@@ -21,7 +27,7 @@ def test_a_lost_answer_keeps_its_slot_for_the_hold_and_is_never_sent_again(proce
     team = processes.caller(running)
     lost, waiting = team.created(prompt="lost"), team.created(prompt="waiting")
     slots = run_command("slots", **processes.settings(vendor, limit)).stdout
-    assert f"{lost}  films  unknown" in slots
+    assert f"{lost}  films  unknown: RemoteProtocolError" in slots
     ended = team.ended(lost)
     assert ended["task_status"] == "FAIL"
     assert ended["error"]["code"] == "submission_outcome_unknown"
@@ -182,7 +188,7 @@ def test_a_fleet_ends_with_its_parent(processes: Processes):
     running = processes.gateway(None, {"main": 5}, GATEWAY_WORKERS="2")
     fleet = children(running.process.pid)
     running.kill()
-    wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in fleet))
+    wait_until(lambda: not set(fleet) & set(processes_titled("spawn_main")))
 
 
 def metrics(running: Running) -> str:
@@ -193,8 +199,4 @@ def metrics(running: Running) -> str:
 
 def children(pid: int) -> list[int]:
     """The API processes of a `gateway serve`; its resource tracker and store are not among them."""
-    listed = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True
-    )
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    return [int(row[0]) for row in rows if int(row[1]) == pid and "spawn_main" in row[2]]
+    return [child for child, p in processes_titled("spawn_main").items() if p.ppid() == pid]

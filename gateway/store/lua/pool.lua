@@ -153,9 +153,10 @@ local function requeue(id, task)
   enqueue(id, task.class, task.team, task.order)
 end
 
--- any live status -> completed | failed. `fields` is a flat list of what to remember.
+-- sending | unknown | in_progress -> completed | failed. `fields` is a flat list of what to
+-- remember.
 local function finish(id, task, status, now, retention_ms, fields)
-  if task.status == 'queued' then dequeue(id, task.class, task.team) else free(id, task) end
+  free(id, task)
   redis.call('DEL', key('images', id))
   redis.call('HSET', task_key(id), 'status', status, 'ended_ms', now, unpack(fields))
   redis.call('PEXPIRE', task_key(id), retention_ms)
