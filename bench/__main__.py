@@ -28,8 +28,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import redis
 
 from bench.load import Load, request_bytes, run
+from gateway.store.embedded import EmbeddedStore
 
 RECORD = Path(__file__).parent / "record.md"
 SUBMIT = {"model": "cogvideox-3", "prompt": "A cat is playing with a ball.", "size": "1920x1080"}
@@ -152,9 +154,8 @@ def prepare(gateway_url: str, vendor_url: str, headers: dict[str, str]) -> str:
 
 
 def store_pid(folder: Path) -> int:
-    listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,args="], capture_output=True, text=True)
-    line = next(line for line in listed.stdout.splitlines() if f"{folder}/store.sock" in line)
-    return int(line.split()[0])
+    with redis.Redis.from_url(EmbeddedStore(folder).url) as client:
+        return int(client.info("server")["process_id"])
 
 
 def table(kinds: dict[str, list[Contestant]]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 COMMAND = [sys.executable, "-W", "error", "-m", "gateway"]
 TEAM_KEY = "sk-films-0123456789abcdef0123456789abcdef"
@@ -43,6 +44,12 @@ def wait_until(holds: Callable[[], Any], seconds: float = 30.0, what: str = "the
         assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}"
         time.sleep(0.02)
     return value
+
+
+def processes_titled(words: str) -> dict[int, psutil.Process]:
+    """The machine's processes with these words in their command line, by pid. Zombies have none."""
+    found = psutil.process_iter(["cmdline"])
+    return {p.pid: p for p in found if words in " ".join(p.info["cmdline"] or ())}
 
 
 class Running:

