@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from gateway import __version__
-from gateway.api import ops, videos
+from gateway.api import limits, ops, videos
 from gateway.api.deps import Services
 from gateway.api.edge import with_edge
 from gateway.bootstrap import Gateway
@@ -47,12 +47,15 @@ def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str
         admission=gateway.admission,
         dispatcher=gateway.dispatcher,
         tasks=gateway.pool.tasks,
+        queue_bounds=gateway.pool.bounds,
         submit_wait_seconds=settings.submit_wait_seconds,
         max_body_bytes=settings.max_body_bytes,
     )
     app.include_router(ops.health_router(state))
     for dialect in DIALECTS:
         app.include_router(videos.router(dialect, services))
+    app.include_router(videos.cancel_router(services))
+    app.include_router(limits.router(services))
     return app
 
 

@@ -12,36 +12,36 @@ from dataclasses import dataclass
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.catalog import Catalog, ModelSpec
 from gateway.domain.provider_answers import Rest
+from gateway.domain.submission import QueueBounds
 from gateway.domain.team import Team, TeamDirectory, key_digest
+from gateway.failpoints import Failpoint, Failpoints, Failure
 from gateway.lifecycle.admission import Admission
 from gateway.lifecycle.background import Background
 from gateway.lifecycle.dispatcher import Dispatcher
 from gateway.lifecycle.persistence import until_stored
-from gateway.lifecycle.poller import LookSchedule, Poller
+from gateway.lifecycle.look_schedule import LookSchedule
+from gateway.lifecycle.poller import Poller
 from gateway.lifecycle.settlement import Settlement
 from gateway.providers import PROVIDERS
 from gateway.providers.http import open_provider_http
 from gateway.settings import ModelSettings, Settings, WrongSettings
-from gateway.store.connection import open_store, understood
+from gateway.store.connection import Store, open_store, understood
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.slots import SlotStore
-from gateway.store.tasks import TaskStore, Timing
+from gateway.store.health import check_store
+from gateway.store.tasks import Rules, TaskStore
 
 log = logging.getLogger(__name__)
-
-# From the vendor's deadline to giving the outcome up: time to record it over a store that stumbles.
-_SENDING_MARGIN_SECONDS = 15.0
-# A look may take ten seconds; one that takes longer, with the account's further keys, is at worst
-# made twice. Longer, and a stall of the store would leave slots idle that nobody looks after.
-_LOOK_LEASE_SECONDS = 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
     """The parts that need the store alone: enough to ask who holds what."""
 
+    store: Store
     tasks: TaskStore
     slots: SlotStore
+    bounds: QueueBounds
     accounts: dict[str, Account]
     catalog: Catalog
     teams: tuple[Team, ...]
@@ -59,7 +59,14 @@ class Gateway:
     background: Background
 
     async def configure(self) -> None:
-        """Make the pool's limits those of the settings; wait for the store as long as it takes."""
+        """Make the pool's limits those of the settings; wait for the store as long as it takes.
+
+        Raises:
+            WrongSettings: the store is set up in a way that loses tasks.
+        """
+        fault = await until_stored(lambda: check_store(self.pool.store))
+        if fault is not None:
+            raise WrongSettings(f"GATEWAY_REDIS_URL: {fault}")
         await until_stored(lambda: self.pool.slots.configure(self.pool.teams))
 
 
@@ -109,32 +116,40 @@ def admin_key(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_pool(settings: Settings, url: str) -> AsyncIterator[Pool]:
+async def open_pool(
+    settings: Settings, url: str, failpoints: Failpoints | None = None
+) -> AsyncIterator[Pool]:
     """Connect to the store, without touching a limit."""
-    catalog = Catalog(_model(model) for model in settings.models)
+    catalog = Catalog(map(_model, settings.models), settings.expected_seconds)
     accounts = {account.name: account for account in _accounts(settings)}
-    async with open_store(url, settings.pool, settings.store_timeout_seconds) as store:
-        tasks = TaskStore(store, _timing(settings), settings.cached_tasks)
-        slots = SlotStore(store, accounts, catalog)
-        yield Pool(tasks, slots, accounts, catalog, _teams(settings))
+    around = [failpoints.around_store] if failpoints else []
+    async with open_store(url, settings.pool, settings.store_timeout_seconds, *around) as store:
+        bounds = _bounds(settings)
+        tasks = TaskStore(store, _rules(settings), bounds, settings.cached_tasks)
+        slots = SlotStore(store, accounts, catalog, settings.unknown_share)
+        yield Pool(store, tasks, slots, bounds, accounts, catalog, _teams(settings))
 
 
 @asynccontextmanager
 async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
     """Open everything that one process needs. Connects to nothing yet."""
+    failpoints = _failpoints(settings)
+    watch = [failpoints.at_vendor] if failpoints else []
     async with (
-        open_pool(settings, url) as pool,
-        open_provider_http(settings.submit_timeout_seconds, settings.looks_at_once) as http,
+        open_pool(settings, url, failpoints) as pool,
+        open_provider_http(settings.submit_timeout_seconds, settings.looks_at_once, *watch) as http,
     ):
         settlement = Settlement(pool.tasks)
+        schedule = _schedule(settings, pool.catalog)
         providers = {name: kind.make(http) for name, kind in PROVIDERS.items()}
         dispatcher = Dispatcher(
             pool.tasks,
             settlement,
             providers,
             pool.accounts,
-            first_look_seconds=settings.first_look_seconds,
+            schedule,
             key_rest_seconds=settings.key_rest_seconds,
+            send_window_seconds=settings.send_window_seconds,
         )
         poller = Poller(
             pool.tasks,
@@ -142,7 +157,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             dispatcher,
             providers,
             pool.accounts,
-            LookSchedule(settings.first_look_seconds, settings.longest_look_seconds),
+            schedule,
             at_once=settings.looks_at_once,
             missing_seconds=settings.missing_seconds,
         )
@@ -150,7 +165,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
         yield Gateway(
             pool,
             _directory(settings, pool.teams),
-            Admission(pool.catalog, pool.tasks, used),
+            Admission(pool.catalog, pool.tasks, dispatcher, used),
             dispatcher,
             poller,
             Background(pool.tasks, dispatcher, poller),
@@ -180,7 +195,12 @@ def _known(setting: str, provider: str) -> str:
 
 def _teams(settings: Settings) -> tuple[Team, ...]:
     return tuple(
-        Team(name=team.name, cap=settings.tiers[team.tier], weight=team.weight)
+        Team(
+            name=team.name,
+            cap=settings.tiers[team.tier],
+            weight=team.weight,
+            rejects_overflow=team.overflow == "reject",
+        )
         for team in settings.teams
     )
 
@@ -206,16 +226,54 @@ def _model(model: ModelSettings) -> ModelSpec:
         durations_seconds=tuple(model.durations),
         max_images=model.max_images,
         max_prompt_characters=model.max_prompt_characters,
+        expected_seconds=model.expected_seconds,
     )
 
 
-def _timing(settings: Settings) -> Timing:
-    return Timing(
+def _failpoints(settings: Settings) -> Failpoints | None:
+    if not settings.failpoints:
+        return None
+    log.warning("this process fails on purpose (GATEWAY_FAILPOINTS): it is a test's")
+    return Failpoints(
+        Failpoint(point.place, Failure(point.failure), point.first, point.times)
+        for point in settings.failpoints
+    )
+
+
+def _schedule(settings: Settings, catalog: Catalog) -> LookSchedule:
+    return LookSchedule(
+        expected_seconds={
+            spec.name: spec.expected_seconds for spec in catalog if spec.expected_seconds
+        },
+        looks_per_task=settings.looks_per_task,
+        first_seconds=settings.first_look_seconds,
+        longest_seconds=settings.longest_look_seconds,
+    )
+
+
+def _bounds(settings: Settings) -> QueueBounds:
+    return QueueBounds(
+        tasks=settings.queue_tasks,
+        team_tasks=settings.queue_tasks_per_team,
+        bytes=settings.queue_bytes,
+        team_bytes=settings.queue_bytes_per_team,
+    )
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
         claim_lease_seconds=settings.claim_lease_seconds,
-        sending_lease_seconds=settings.submit_timeout_seconds + _SENDING_MARGIN_SECONDS,
+        sending_lease_seconds=settings.submit_timeout_seconds + settings.sending_margin_seconds,
         unknown_hold_seconds=settings.unknown_hold_seconds,
-        look_lease_seconds=_LOOK_LEASE_SECONDS,
+        look_lease_seconds=settings.look_lease_seconds,
         retention_seconds=settings.retention_seconds,
+        ledger_seconds=settings.ledger_seconds,
+        idempotency_seconds=settings.idempotency_seconds,
+        queue_timeout_seconds=settings.queue_timeout_seconds,
+        breaker_losses=settings.breaker_losses,
+        breaker_seconds=settings.breaker_seconds,
+        trial_seconds=settings.trial_seconds,
+        poison_claims=settings.poison_claims,
         rest_seconds={
             Rest.KEY: settings.key_rest_seconds,
             Rest.ACCOUNT: settings.account_rest_seconds,

@@ -36,6 +36,15 @@ Seconds = Annotated[float, Field(gt=0, le=10 * 365 * 86400, allow_inf_nan=False)
 Limit = Annotated[int, Field(ge=1, le=100_000)]
 
 
+def _ordered(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] > span[1]:
+        raise ValueError("must be the shorter and then the longer time, in seconds")
+    return span
+
+
+Span = Annotated[tuple[Seconds, Seconds], AfterValidator(_ordered)]
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -79,7 +88,8 @@ class TeamSettings(_Entry):
 
     name: Name
     tier: str = "V0"
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, ge=0.001, le=1000, allow_inf_nan=False)
+    overflow: Literal["queue", "reject"] = "queue"
     keys: list[SecretStr] = []
 
     @field_validator("keys")
@@ -104,6 +114,16 @@ class ModelSettings(_Entry):
     durations: list[int] = []
     max_images: int = Field(default=1, ge=0, le=2)
     max_prompt_characters: int = Field(default=512, ge=1)
+    expected_seconds: Span | None = None
+
+
+class FailpointSettings(_Entry):
+    """One place where the process is to fail, for tests; see failpoints.py."""
+
+    place: str
+    failure: Literal["kill", "pause", "raise", "reset", "cancel"]
+    first: int = Field(default=1, ge=1)
+    times: int = Field(default=1, ge=1)
 
 
 class Settings(BaseSettings):
@@ -150,7 +170,53 @@ class Settings(BaseSettings):
     submit_timeout_seconds: Seconds = Field(
         30, description="a vendor's answer to a submit counts as lost after this"
     )
-    first_look_seconds: Seconds = Field(2, description="from acceptance to the first look")
+    sending_margin_seconds: Seconds = Field(
+        15, description="time to record a submit's outcome, over a store that stumbles"
+    )
+    send_window_seconds: Seconds = Field(
+        1.5, description="a process held up for longer just before the first byte does not send"
+    )
+    unknown_share: float = Field(
+        0.4,
+        gt=0,
+        le=1,
+        description="of an account's slots, what lost answers may take (2 at least)",
+    )
+    breaker_losses: int = Field(
+        3,
+        ge=1,
+        description="answers lost in a row that make an account be tried one task at a time",
+    )
+    breaker_seconds: Seconds = Field(15, description="pause before such a try")
+    trial_seconds: Seconds = Field(
+        300, description="the same once unknown outcomes hold more slots than they may"
+    )
+    poison_claims: int = Field(
+        3, ge=1, description="a task whose claims ran out unsent more often than that fails"
+    )
+    queue_timeout_seconds: Seconds = Field(
+        86400, description="how long a task waits for a slot before it fails"
+    )
+    queue_tasks: int = Field(50_000, ge=1, description="tasks that may wait")
+    queue_tasks_per_team: int = Field(10_000, ge=1, description="the same of one team")
+    queue_bytes: int = Field(1024**3, ge=1, description="bytes of waiting requests and images")
+    queue_bytes_per_team: int = Field(256 * 1024**2, ge=1, description="the same of one team")
+    idempotency_seconds: Seconds = Field(
+        86400, description="how long an idempotency key means the same task"
+    )
+    ledger_seconds: Seconds = Field(35 * 86400, description="how long the ledger is kept")
+    expected_seconds: dict[str, Span] = Field(
+        {}, description="by model, the shortest and the longest that a task takes"
+    )
+    looks_per_task: float = Field(
+        7.2, ge=1.5, le=100, description="looks to aim at where EXPECTED_SECONDS are known"
+    )
+    look_lease_seconds: Seconds = Field(
+        12, description="a look not answered by then may be made by another process"
+    )
+    first_look_seconds: Seconds = Field(
+        2, description="from acceptance to the first look, where nothing is expected"
+    )
     longest_look_seconds: Seconds = Field(15, description="the longest time between two looks")
     looks_at_once: int = Field(64, ge=1, le=1000, description="looks under way in one process")
     retention_seconds: Seconds = Field(
@@ -178,6 +244,10 @@ class Settings(BaseSettings):
     store_timeout_seconds: Seconds = Field(
         2, description="longest wait for one answer of the store"
     )
+    drain_delay_seconds: float = Field(
+        0, ge=0, le=600, description="from not ready to closing the port, when told to stop"
+    )
+    failpoints: list[FailpointSettings] = Field([], description="for tests: where to fail")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("redis_url")
@@ -215,6 +285,14 @@ class Settings(BaseSettings):
             for model in account.limits.keys() - set(models):
                 place = f"{PREFIX}ACCOUNTS.{i}.limits.{model}"
                 raise ValueError(f"{place}: there is no such model, only {', '.join(models)}")
+        for model in self.expected_seconds.keys() - set(models):
+            place = f"{PREFIX}EXPECTED_SECONDS.{model}"
+            raise ValueError(f"{place}: there is no such model, only {', '.join(models)}")
+        if self.retention_seconds < self.idempotency_seconds:
+            raise ValueError(
+                f"{PREFIX}RETENTION_SECONDS: must be at least {PREFIX}IDEMPOTENCY_SECONDS: "
+                "a key that is known must find its task"
+            )
         given = {f"ACCOUNTS.{i}": account.tier for i, account in enumerate(self.accounts)}
         given |= {f"TEAMS.{i}": team.tier for i, team in enumerate(self.teams)}
         for place, tier in given.items():

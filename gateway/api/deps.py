@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from gateway.domain.errors import AuthenticationFailed, BodyTooLarge, MissingApiKey
 from gateway.domain.ports import Tasks
+from gateway.domain.submission import QueueBounds
 from gateway.domain.team import Team, TeamDirectory
 from gateway.lifecycle.admission import Admission
 from gateway.lifecycle.dispatcher import Dispatcher
@@ -22,6 +23,7 @@ class Services:
     admission: Admission
     dispatcher: Dispatcher
     tasks: Tasks
+    queue_bounds: QueueBounds
     submit_wait_seconds: float
     max_body_bytes: int
 

@@ -41,7 +41,7 @@ def error_response(request: Request, error: GatewayError) -> JSONResponse:
             "param": error.param,
         }
     }
-    headers = {}
+    headers: dict[str, str] = dict(getattr(request.state, "headers", {}))
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if not error.safe_to_repeat:

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from gateway.dialects.bigmodel import BigModelDialect
 from gateway.domain.errors import GatewayError
+from gateway.domain.submission import Submission
 from gateway.domain.task import Task
-from gateway.domain.video import VideoRequest
 
 
 class Dialect(Protocol):
@@ -24,7 +24,7 @@ class Dialect(Protocol):
         """With `{task_id}` in it."""
         ...
 
-    def parse(self, body: bytes) -> VideoRequest:
+    def parse(self, body: bytes) -> Submission:
         """Read a request; raises InvalidRequest with the field named."""
         ...
 
@@ -35,7 +35,5 @@ class Dialect(Protocol):
     def error_code(self, error: GatewayError) -> str: ...
 
 
-DIALECTS: tuple[Dialect, ...] = (
-    BigModelDialect("bigmodel", prefix="/api/paas/v4"),
-    BigModelDialect("unified", prefix="/v1"),
-)
+UNIFIED: Dialect = BigModelDialect("unified", prefix="/v1")
+DIALECTS: tuple[Dialect, ...] = (BigModelDialect("bigmodel", prefix="/api/paas/v4"), UNIFIED)

@@ -20,6 +20,7 @@ from gateway.domain.errors import (
     MalformedBody,
     MissingField,
 )
+from gateway.domain.submission import Overflow, Submission
 from gateway.domain.task import Status, Task
 from gateway.domain.video import VideoRequest
 
@@ -43,6 +44,8 @@ class Body(BaseModel):
     request_id: str | None = None
     user_id: str | None = None
     wants_async: bool | None = Field(default=None, alias="async")
+    overflow: str | None = None
+    queue_timeout_seconds: float | int | None = None
 
 
 _IMAGES = "an http(s) link, a data URI or base64, or an array of one or two of these"
@@ -61,9 +64,12 @@ _WHAT_IS_RIGHT = {
     "request_id": "a string of 1 to 64 characters",
     "user_id": "a string of 6 to 128 characters",
     "async": "true, or left out: the answer comes at once, and the video is asked for later",
+    "overflow": '"queue" (wait for a slot) or "reject" (be refused when none is free)',
+    "queue_timeout_seconds": "a number of seconds over 0, at most ten years",
 }
+_LONGEST_QUEUE_TIMEOUT_SECONDS = 10 * 365 * 86400
 
-_STATUS_WORDS = {Status.COMPLETED: "SUCCESS", Status.FAILED: "FAIL"}
+_STATUS_WORDS = {Status.COMPLETED: "SUCCESS", Status.FAILED: "FAIL", Status.CANCELLED: "FAIL"}
 
 # Our words for a caller's faults, in the vendor's digits. Others keep ours: the vendor has none.
 _CODES: Mapping[str, str] = {
@@ -75,6 +81,8 @@ _CODES: Mapping[str, str] = {
     "invalid_field": "1214",
     "conflicting_fields": "1215",
     "prompt_too_long": "1261",
+    "queue_full": "1302",
+    "no_free_slot": "1302",
 }
 
 
@@ -86,7 +94,7 @@ class BigModelDialect:
         self.create_path = f"{prefix}/videos/generations"
         self.retrieve_path = f"{prefix}/async-result/{{task_id}}"
 
-    def parse(self, body: bytes) -> VideoRequest:
+    def parse(self, body: bytes) -> Submission:
         try:
             said = Body.model_validate_json(body)
         except ValidationError as error:
@@ -102,7 +110,8 @@ class BigModelDialect:
             raise InvalidField(f"async must be {_WHAT_IS_RIGHT['async']}", param="async")
         if not said.model:
             raise MissingField("model is missing", param="model")
-        return VideoRequest(
+        request_id = _bounded("request_id", said.request_id, 1, 64)
+        request = VideoRequest(
             model=said.model,
             prompt=_prompt(said.prompt),
             images=_images(said),
@@ -113,7 +122,13 @@ class BigModelDialect:
             fps=said.fps,
             duration_seconds=said.duration,
             user_id=_bounded("user_id", said.user_id, 6, 128),
-            client_request_id=_bounded("request_id", said.request_id, 1, 64),
+            client_request_id=request_id,
+        )
+        return Submission(
+            request=request,
+            overflow=_overflow(said.overflow),
+            queue_timeout_seconds=_queue_timeout(said.queue_timeout_seconds),
+            idempotency_key=None if request_id is None else f"request_id {request_id}",
         )
 
     def created(self, task: Task) -> dict[str, Any]:
@@ -188,6 +203,19 @@ def _watermark(said: Body) -> bool | None:
             param="watermark",
         )
     return said.watermark if said.watermark_enabled is None else said.watermark_enabled
+
+
+def _overflow(value: str | None) -> Overflow | None:
+    if value is None or value in list(Overflow):
+        return None if value is None else Overflow(value)
+    raise InvalidField(f"overflow must be {_WHAT_IS_RIGHT['overflow']}", param="overflow")
+
+
+def _queue_timeout(seconds: float | None) -> float | None:
+    if seconds is None or 0 < seconds <= _LONGEST_QUEUE_TIMEOUT_SECONDS:
+        return seconds
+    field = "queue_timeout_seconds"
+    raise InvalidField(f"{field} must be {_WHAT_IS_RIGHT[field]}", param=field)
 
 
 def _bounded(field: str, value: str | None, least: int, most: int) -> str | None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from gateway.domain.errors import InvalidField, MissingField, PromptTooLong, UnknownModel
 from gateway.domain.video import VideoRequest
+
+
+# No vendor publishes how long a video takes; users tell of one to a few minutes.
+_ASSUMED_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,13 @@ class ModelSpec:
     durations_seconds: tuple[int, ...] = ()
     max_images: int = 1
     max_prompt_characters: int = 512
+    expected_seconds: tuple[float, float] | None = None
+    """The shortest and the longest that a vendor usually takes; None: nobody said."""
+
+    @property
+    def task_seconds(self) -> float:
+        """How long a task holds its slot, for estimates."""
+        return sum(self.expected_seconds) / 2 if self.expected_seconds else _ASSUMED_SECONDS
 
     def check(self, request: VideoRequest) -> None:
         """Refuse what this model cannot make.
@@ -84,8 +96,18 @@ COGVIDEOX_3 = ModelSpec(
 class Catalog:
     """All models that this gateway offers: the built-in one and those of the settings."""
 
-    def __init__(self, extra: Iterable[ModelSpec] = ()) -> None:
-        self._models = {spec.name: spec for spec in (COGVIDEOX_3, *extra)}
+    def __init__(
+        self,
+        extra: Iterable[ModelSpec] = (),
+        expected_seconds: Mapping[str, tuple[float, float]] = MappingProxyType({}),
+    ) -> None:
+        """`expected_seconds` says, by model, how long a task takes where this is known."""
+        self._models = {
+            spec.name: replace(
+                spec, expected_seconds=expected_seconds.get(spec.name, spec.expected_seconds)
+            )
+            for spec in (COGVIDEOX_3, *extra)
+        }
 
     def __iter__(self) -> Iterator[ModelSpec]:
         return iter(self._models.values())

@@ -14,6 +14,11 @@ GatewayError
 ├── NotFound                       404, the same for another team's task and for none
 ├── MethodNotAllowed               405
 ├── BodyTooLarge                   413
+├── TaskEnded                      409, too late to cancel it
+├── IdempotencyKeyReused           422, the key belongs to another request
+├── NotQueued                      429, no slot is free
+│   ├── QueueFull                  and no more may wait
+│   └── NoFreeSlot                 and the caller does not want to wait
 ├── NoAccount                      503, no account is configured that could ever serve this
 └── StoreUnavailable               503, nothing is admitted without the store
     └── AdmissionUnanswered        the task may be there all the same
@@ -110,6 +115,39 @@ class BodyTooLarge(GatewayError):
     status = 413
     type = "invalid_request_error"
     code = "body_too_large"
+
+
+class TaskEnded(GatewayError):
+    status = 409
+    type = "invalid_request_error"
+    code = "task_ended"
+    safe_to_repeat = False
+
+
+class IdempotencyKeyReused(GatewayError):
+    status = 422
+    type = "invalid_request_error"
+    code = "idempotency_key_reused"
+
+
+class NotQueued(GatewayError):
+    """Nothing was made. An SDK that tries again at once would only be refused again."""
+
+    status = 429
+    type = "rate_limit_error"
+    safe_to_repeat = False
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class QueueFull(NotQueued):
+    code = "queue_full"
+
+
+class NoFreeSlot(NotQueued):
+    code = "no_free_slot"
 
 
 class NoAccount(GatewayError):

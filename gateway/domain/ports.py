@@ -5,21 +5,32 @@ Adapters fit these by shape; `bootstrap` puts one behind each.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.provider_answers import LookAnswer, Rest, SubmitAnswer
+from gateway.domain.submission import QueuePlace, Submission
 from gateway.domain.task import Claim, Task, TaskError
 from gateway.domain.video import Video, VideoRequest
 
 
 class Provider(Protocol):
-    """A vendor. Neither call raises: whatever happens is one of the answers."""
+    """A vendor. Neither call raises of itself: whatever happens is one of the answers."""
 
     async def submit(
-        self, account: Account, key: ApiKey, request_id: str, request: VideoRequest
-    ) -> SubmitAnswer: ...
+        self,
+        account: Account,
+        key: ApiKey,
+        request_id: str,
+        request: VideoRequest,
+        before_bytes: Callable[[], Awaitable[None]],
+    ) -> SubmitAnswer:
+        """Send a task. `before_bytes` is awaited once, when the connection stands and nothing of
+        the request has left; what it raises is passed on, and nothing will have been sent."""
+        ...
 
     async def look(self, account: Account, key: ApiKey, provider_task_id: str) -> LookAnswer: ...
 
@@ -33,6 +44,7 @@ class DueLook:
     account: str
     api_key_id: str
     provider_task_id: str
+    model: str
     age_seconds: float
     """Since the vendor accepted it."""
 
@@ -52,7 +64,59 @@ class Swept:
     requeued: tuple[str, ...]
     unknown: tuple[str, ...]
     given_up: tuple[str, ...]
+    poisoned: tuple[str, ...]
+    timed_out: tuple[str, ...]
     claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The task is durable, claimed or queued."""
+
+    task: Task
+    claims: tuple[Claim, ...]
+    replayed: bool = False
+    """It was made by an earlier submit with the same idempotency key."""
+    place: QueuePlace | None = None
+    """None when it need not wait, or where nobody looked."""
+
+
+class NotAdmittedBecause(StrEnum):
+    OTHER_BODY = "other_body"
+    """The idempotency key had been used with another request."""
+    FULL = "full"
+    """It would have to wait, and the queue is full."""
+    NO_SLOT = "no_slot"
+    """It would have to wait, and its caller does not want that."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotAdmitted:
+    """Nothing was made. Free slots may have gone to others all the same."""
+
+    because: NotAdmittedBecause
+    claims: tuple[Claim, ...]
+    place: QueuePlace | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLimits:
+    """How a team's tasks of one class stand, and how a new one would."""
+
+    waiting: int
+    place: QueuePlace
+    """Of a new task; its position is 0 if it would start at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeamLimits:
+    """What a team has in flight and in the queue."""
+
+    in_flight: int
+    cap: int
+    waiting_bytes: int
+    classes: tuple[ClassLimits, ...]
+    """In the order in which they were asked for."""
 
 
 class Tasks(Protocol):
@@ -63,23 +127,35 @@ class Tasks(Protocol):
     """
 
     async def admit(
-        self, task_id: str, team: str, request: VideoRequest, task_class: str, price_fen: int
-    ) -> tuple[Task, tuple[Claim, ...]]: ...
+        self, task_id: str, team: str, submission: Submission, task_class: str, price_fen: int
+    ) -> Admitted | NotAdmitted: ...
 
     async def get(self, task_id: str) -> Task | None: ...
 
     async def with_images(self, task_id: str) -> Task | None: ...
 
+    async def place(self, task_id: str) -> QueuePlace | None: ...
+
+    async def team_limits(self, team: str, classes: tuple[str, ...]) -> TeamLimits: ...
+
+    async def cancel(self, task_id: str) -> tuple[Task | None, tuple[Claim, ...]]: ...
+
     async def mark_sending(self, claim: Claim, api_key_id: str) -> bool: ...
 
     async def record_accepted(
         self, claim: Claim, provider_task_id: str, model: str | None, first_look_seconds: float
-    ) -> bool: ...
+    ) -> tuple[bool, tuple[Claim, ...]]: ...
 
     async def record_lost(self, claim: Claim, reason: str) -> bool: ...
 
     async def give_back(
-        self, claim: Claim, rest: Rest | None, reason: str, *, hand_on: bool = True
+        self,
+        claim: Claim,
+        rest: Rest | None,
+        reason: str,
+        *,
+        answered: bool = False,
+        hand_on: bool = True,
     ) -> tuple[Claim, ...]: ...
 
     async def settle(

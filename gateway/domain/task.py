@@ -2,13 +2,17 @@
 
               admit            claim             mark             accepted
     (nothing) ------> queued --------> claimed -------> sending ------------> in_progress
-                        ^                |              |  |  |                  ^    |
-                        |  lease over,   |  surely not  |  |  | answer lost      |    |
-                        |  given back    |  accepted    |  |  +------> unknown --+    |
-                        +----------------+--------------+  |             | late answer |
-                                                           | refused     | hold over   | ended at
-                                                           v for good    v             v the vendor
-                                                         failed        failed     completed | failed
+                      | ^                |              |  |  |                  ^    |
+                      | |  lease over,   |  surely not  |  |  | answer lost      |    |
+                      | |  given back    |  accepted    |  |  +------> unknown --+    |
+                      | +----------------+--------------+  |             | late answer |
+                      |                  |                 | refused     | hold over,  | ended at
+                      | waited too long  | lost too often  | for good    | released    | the vendor,
+                      v                  v                 v             v             v released
+                    failed             failed            failed        failed     completed | failed
+
+    queued, claimed -- cancel --> cancelled. From `sending` on a cancel is a mark only, for the
+    vendor may be at it; a marked task that proves not accepted goes to cancelled instead of back.
 
 A slot is held in exactly `claimed`, `sending`, `unknown` and `in_progress`. The moves themselves
 are made by the scripts in `store/lua`, each a compare-and-set, so that any number of processes
@@ -18,7 +22,7 @@ may try at once; `MOVES` is what they do, and a test holds them to it.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gateway.domain.video import Video, VideoRequest
@@ -39,21 +43,26 @@ class Status(StrEnum):
     """The vendor accepted it and has not said that it is over."""
     COMPLETED = "completed"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+    """Its caller wanted it no more before anything was sent: it costs nothing."""
 
 
 HOLDS_SLOT = frozenset({Status.CLAIMED, Status.SENDING, Status.UNKNOWN, Status.IN_PROGRESS})
-ENDED = frozenset({Status.COMPLETED, Status.FAILED})
+ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.CLAIMED}),
-    Status.CLAIMED: frozenset({Status.SENDING, Status.QUEUED}),
+    Status.QUEUED: frozenset({Status.CLAIMED, Status.FAILED, Status.CANCELLED}),
+    Status.CLAIMED: frozenset(
+        {Status.SENDING, Status.QUEUED, Status.FAILED, Status.CANCELLED},
+    ),
     Status.SENDING: frozenset(
-        {Status.IN_PROGRESS, Status.UNKNOWN, Status.QUEUED, Status.FAILED},
+        {Status.IN_PROGRESS, Status.UNKNOWN, Status.QUEUED, Status.FAILED, Status.CANCELLED},
     ),
     Status.UNKNOWN: frozenset({Status.IN_PROGRESS, Status.FAILED}),
     Status.IN_PROGRESS: frozenset({Status.COMPLETED, Status.FAILED}),
     Status.COMPLETED: frozenset(),
     Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
 }
 
 
@@ -65,6 +74,9 @@ class TaskError:
     message: str
     caller_at_fault: bool = False
     """The vendor refused what the caller asked for; asking again would change nothing."""
+
+
+CANCELLED = TaskError(code="cancelled", message="cancelled at the caller's wish")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +100,8 @@ class Task:
     submitted_ms: int | None = None
     ended_ms: int | None = None
     looks: int = 0
+    cancel_asked_ms: int | None = None
+    """When its caller said that it is wanted no more."""
     last_reason: str | None = None
     """Why it went back to the queue, or why its outcome is unknown."""
     videos: tuple[Video, ...] = field(default=())
@@ -97,6 +111,12 @@ class Task:
     def ended(self) -> bool:
         """Whether it is over: an ended task never changes again."""
         return self.status in ENDED
+
+    def as_told(self) -> Task:
+        """The task as its caller reads it: once cancelled it stays so, whatever the vendor does."""
+        if self.cancel_asked_ms is None:
+            return self
+        return replace(self, status=Status.CANCELLED, videos=(), error=CANCELLED)
 
     def overdue(self, now_seconds: float, max_age_seconds: float) -> bool:
         """Whether the vendor has been at it for longer than anything should take.

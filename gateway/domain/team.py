@@ -16,6 +16,9 @@ class Team:
     name: str
     cap: int
     weight: float = 1.0
+    """Its share of the slots while others wait as well: twice the weight, twice the tasks."""
+    rejects_overflow: bool = False
+    """Whether its requests are refused, unless they say otherwise, when they would have to wait."""
 
 
 def key_digest(key: str) -> str:

@@ -1,47 +1,121 @@
-"""Step 1: let a request in as a task, or refuse it before it costs anything."""
+"""Step 1: let a request in as a task, answer it again, queue it, or refuse it."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection
 
-from gateway.domain.catalog import Catalog
-from gateway.domain.errors import AdmissionUnanswered, NoAccount, StoreUnavailable
-from gateway.domain.ports import Tasks
-from gateway.domain.task import Claim, Task, new_task_id
+from gateway.domain.catalog import Catalog, ModelSpec
+from gateway.domain.errors import (
+    AdmissionUnanswered,
+    GatewayError,
+    IdempotencyKeyReused,
+    NoAccount,
+    NoFreeSlot,
+    NotFound,
+    QueueFull,
+    StoreUnavailable,
+    UnknownModel,
+)
+from gateway.domain.ports import Admitted, NotAdmitted, NotAdmittedBecause, TeamLimits, Tasks
+from gateway.domain.submission import QueuePlace, Submission
+from gateway.domain.task import Task, new_task_id
 from gateway.domain.team import Team
-from gateway.domain.video import VideoRequest
+from gateway.lifecycle.dispatcher import Dispatcher
 
 log = logging.getLogger(__name__)
+
+# Some SDKs wait for whatever they are told, others give up beyond a minute.
+_LONGEST_RETRY_AFTER_SECONDS = 60
 
 
 class Admission:
     """Turns a request into a durable task that is claimed or queued."""
 
-    def __init__(self, catalog: Catalog, tasks: Tasks, providers: Collection[str]) -> None:
+    def __init__(
+        self, catalog: Catalog, tasks: Tasks, dispatcher: Dispatcher, providers: Collection[str]
+    ) -> None:
         self._catalog = catalog
         self._tasks = tasks
+        self._dispatcher = dispatcher
         self._providers = providers
 
-    async def admit(self, team: Team, request: VideoRequest) -> tuple[Task, tuple[Claim, ...]]:
-        """Return the task and the claims that the free slots gave; one of them may be its own.
+    async def admit(self, team: Team, submission: Submission) -> Admitted:
+        """Make a task of it, and start what the free slots allow; that may be this one.
 
         Raises:
             InvalidRequest: the model, or what is asked of it, is not to be had.
             NoAccount: no account is configured at any vendor that offers the model.
-            AdmissionUnanswered: nothing is admitted without the store's word.
+            IdempotencyKeyReused: the key belongs to another request.
+            QueueFull, NoFreeSlot: it would have to wait, and may not.
+            StoreUnavailable: nothing is admitted without the store's word.
         """
+        request = submission.request
         spec = self._catalog.find(request.model)
         spec.check(request)
-        able = [name for name in spec.providers if name in self._providers]
-        if not able:
+        task_class = self._class_of(spec)
+        if task_class is None:
             raise NoAccount(f"no account is configured that could make {spec.name}")
-        task_class = f"{spec.name}@{'+'.join(able)}"
+        task_id = new_task_id()
         try:
-            task, claims = await self._tasks.admit(
-                new_task_id(), team.name, request, task_class, spec.price_fen
+            answer = await self._tasks.admit(
+                task_id, team.name, submission, task_class, spec.price_fen
             )
         except StoreUnavailable as error:
+            if submission.idempotency_key is not None:
+                raise  # whoever asks again gets the same task
             raise AdmissionUnanswered(error.message) from error
-        log.info("task %s of %s %s (%s)", task.id, team.name, task.status, task_class)
-        return task, claims
+        self._dispatcher.dispatch(answer.claims, known={task_id: request})
+        if isinstance(answer, NotAdmitted):
+            raise _refusal(answer, spec)
+        task = answer.task
+        what = "is asked for again" if answer.replayed else str(task.status)
+        log.info("task %s of %s %s (%s)", task.id, team.name, what, task_class)
+        return answer
+
+    async def cancel(self, task: Task) -> Task:
+        """End a task that was not sent, mark one that was; return it as it stands then.
+
+        Raises:
+            NotFound: it is gone meanwhile.
+        """
+        after, claims = await self._tasks.cancel(task.id)
+        self._dispatcher.dispatch(claims)
+        if after is None:
+            raise NotFound("there is no such task")
+        return after
+
+    def starts_in_seconds(self, task: Task, place: QueuePlace) -> int | None:
+        """An estimate of when a queued task will be submitted; None if nobody can tell."""
+        try:
+            spec = self._catalog.find(task.request.model)
+        except UnknownModel:
+            return None  # it was taken out of the settings
+        return place.starts_in_seconds(spec.task_seconds)
+
+    async def limits(self, team: Team) -> tuple[TeamLimits, tuple[ModelSpec, ...]]:
+        """What a team has and may have, and the models that its `classes` are of, in order."""
+        able = [spec for spec in self._catalog if self._class_of(spec)]
+        classes = tuple(self._class_of(spec) or "" for spec in able)
+        return await self._tasks.team_limits(team.name, classes), tuple(able)
+
+    def _class_of(self, spec: ModelSpec) -> str | None:
+        """The queue of a model: its name and who could make it; None if nobody could."""
+        able = [name for name in spec.providers if name in self._providers]
+        return f"{spec.name}@{'+'.join(able)}" if able else None
+
+
+def _refusal(answer: NotAdmitted, spec: ModelSpec) -> GatewayError:
+    if answer.because is NotAdmittedBecause.OTHER_BODY:
+        return IdempotencyKeyReused(
+            "this idempotency key (Idempotency-Key, or request_id) was used for another request; "
+            "take a new one for a new video"
+        )
+    wait = answer.place.starts_in_seconds(spec.task_seconds) if answer.place else None
+    after = min(max(wait or _LONGEST_RETRY_AFTER_SECONDS, 1), _LONGEST_RETRY_AFTER_SECONDS)
+    if answer.because is NotAdmittedBecause.FULL:
+        return QueueFull("the queue is full; try again later", retry_after_seconds=after)
+    return NoFreeSlot(
+        'no slot is free, and overflow "reject" says not to wait for one',
+        retry_after_seconds=after,
+    )

@@ -50,6 +50,10 @@ class Background:
             log.warning("task %s: outcome unknown: its submit was never answered", task_id)
         for task_id in swept.given_up:
             log.error("task %s failed: the outcome of its submit stayed unknown", task_id)
+        for task_id in swept.poisoned:
+            log.error("task %s failed: its claims ran out unsent too often", task_id)
+        for task_id in swept.timed_out:
+            log.warning("task %s failed: it waited too long for a slot", task_id)
         self._dispatcher.dispatch(swept.claims)
         return _SWEEP_EVERY_SECONDS
 

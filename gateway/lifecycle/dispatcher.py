@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -16,10 +17,19 @@ from gateway.domain.ports import Provider, Tasks
 from gateway.domain.provider_answers import Accepted, Lost, Refused, Rest, SubmitAnswer
 from gateway.domain.task import Claim
 from gateway.domain.video import VideoRequest
+from gateway.lifecycle.look_schedule import LookSchedule
 from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.settlement import Settlement
 
 log = logging.getLogger(__name__)
+
+
+class _Unsent(Exception):
+    """Found out at the last moment: this claim must not be sent. Raised before the first byte."""
+
+
+class _ClaimGone(_Unsent):
+    """It ran out or was cancelled; the task is in other hands, or in none."""
 
 
 class KeyRing:
@@ -52,17 +62,21 @@ class Dispatcher:
         settlement: Settlement,
         providers: Mapping[str, Provider],
         accounts: Mapping[str, Account],
+        schedule: LookSchedule,
         *,
-        first_look_seconds: float,
         key_rest_seconds: float,
+        send_window_seconds: float,
     ) -> None:
+        """`send_window_seconds`: a process that was held up for longer between its mark and the
+        first byte does not send; by then the outcome may have been given up."""
         self._tasks = tasks
         self._settlement = settlement
         self._providers = providers
         self._accounts = accounts
         self._key_rings = {name: KeyRing(a.api_keys) for name, a in accounts.items()}
-        self._first_look_seconds = first_look_seconds
+        self._schedule = schedule
         self._key_rest_seconds = key_rest_seconds
+        self._send_window_seconds = send_window_seconds
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
 
@@ -109,13 +123,15 @@ class Dispatcher:
         try:
             claims = await self._attempt(claim, request)
         except StoreUnavailable:
-            # Not even marked. The claim's lease runs out and the task goes back to its place.
-            log.warning("task %s: the store is away, claim %d dropped", claim.task_id, claim.number)
+            # Only what comes before the first byte raises this. The mark may stand though its
+            # answer was lost: left alone it would hold the slot as an unknown outcome for hours.
+            reason = "the store was away before the submit"
+            claims = await until_stored(lambda: self._tasks.give_back(claim, None, reason))
         except Exception:
-            # The same holds before the mark `sending`; after it the task becomes `unknown`.
+            # The claim's lease runs out and the task goes back; after the mark it is `unknown`.
             log.exception("task %s: claim %d was dropped", claim.task_id, claim.number)
-        else:
-            self.dispatch(claims)
+            return
+        self.dispatch(claims)
 
     async def _return(self, claim: Claim) -> None:
         """Give an unused claim back. Whoever frees the next slot, or the short loop, takes it."""
@@ -139,34 +155,50 @@ class Dispatcher:
                 return ()
             request = task.request
         try:
-            if not await self._tasks.mark_sending(claim, key.id):
-                return ()
-        except StoreUnavailable:
-            # The mark may stand though its answer was lost. Nothing was sent, so it is taken back:
-            # left alone it would hold the slot as an unknown outcome for hours.
-            return await until_stored(
-                lambda: self._tasks.give_back(claim, None, "the store was away before the submit")
+            answer = await self._providers[account.provider].submit(
+                *(account, key, claim.request_id, request),
+                before_bytes=partial(self._mark, claim, key),
             )
-        log.info("task %s goes to %s (claim %d)", claim.task_id, account.name, claim.number)
-        provider = self._providers[account.provider]
-        answer = await provider.submit(account, key, claim.request_id, request)
-        return await self._record(claim, account, key, answer)
+        except _ClaimGone:
+            return ()
+        except _Unsent as error:
+            log.warning("task %s was not sent: %s", claim.task_id, error)
+            return await self._tasks.give_back(claim, None, str(error), hand_on=not self._stopping)
+        return await self._record(claim, account, key, request.model, answer)
+
+    async def _mark(self, claim: Claim, key: ApiKey) -> None:
+        """Mark the task `sending`: the last that is done before the first byte leaves.
+
+        A connection stands by now, so one that cannot be made costs no doubt about the outcome.
+        """
+        if self._stopping:
+            raise _Unsent("the process stops")
+        asked_at = _seconds_since_boot()
+        if not await self._tasks.mark_sending(claim, key.id):
+            raise _ClaimGone
+        held_up = _seconds_since_boot() - asked_at
+        if held_up > self._send_window_seconds:
+            raise _Unsent(f"held up for {held_up:.1f} s between the mark and the first byte")
+        log.info("task %s goes to %s (claim %d)", claim.task_id, claim.account, claim.number)
 
     async def _record(
-        self, claim: Claim, account: Account, key: ApiKey, answer: SubmitAnswer
+        self, claim: Claim, account: Account, key: ApiKey, model: str, answer: SubmitAnswer
     ) -> tuple[Claim, ...]:
         match answer:
-            case Accepted(provider_task_id, model):
-                first_look = self._first_look_seconds
+            case Accepted(provider_task_id, served_model):
+                first_look = self._schedule.first(model)
                 log.info("task %s is %s at %s", claim.task_id, provider_task_id, account.name)
-                if not await until_stored(
-                    lambda: self._tasks.record_accepted(claim, provider_task_id, model, first_look)
-                ):
+                recorded, claims = await until_stored(
+                    lambda: self._tasks.record_accepted(
+                        claim, provider_task_id, served_model, first_look
+                    )
+                )
+                if not recorded:
                     log.error(
                         "task %s had been given up when %s accepted it as %s",
                         *(claim.task_id, account.name, provider_task_id),
                     )
-                return ()
+                return claims
             case Lost(reason):
                 log.warning("task %s: outcome unknown: %s", claim.task_id, reason)
                 await until_stored(lambda: self._tasks.record_lost(claim, reason))
@@ -181,4 +213,14 @@ class Dispatcher:
                 if rest is Rest.KEY:
                     all_at_rest = self._key_rings[account.name].rest(key, self._key_rest_seconds)
                     rest = Rest.KEY if all_at_rest else None
-                return await until_stored(lambda: self._tasks.give_back(claim, rest, reason))
+                answered = rest is not Rest.UNREACHABLE
+                return await until_stored(
+                    lambda: self._tasks.give_back(claim, rest, reason, answered=answered)
+                )
+
+
+def _seconds_since_boot() -> float:
+    """A clock that also counts while the machine sleeps, where there is one (Linux)."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gateway.domain.account import Account
 from gateway.domain.ports import DueLook, MissingSoFar, Provider, Tasks
@@ -19,6 +18,7 @@ from gateway.domain.provider_answers import (
 )
 from gateway.domain.task import TaskError
 from gateway.lifecycle.dispatcher import Dispatcher
+from gateway.lifecycle.look_schedule import LookSchedule
 from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.settlement import Settlement
 
@@ -32,20 +32,6 @@ _MISSING_TIMES = 3
 _PROVIDER_TASK_LOST = TaskError(
     code="provider_task_not_found", message="the vendor no longer knows this task"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class LookSchedule:
-    """When to look next: ever more seldom as a task grows older, within bounds."""
-
-    shortest_seconds: float
-    longest_seconds: float
-    share_of_age: float = 0.2
-
-    def delay(self, age_seconds: float) -> float:
-        """Seconds until the next look at a task of this age."""
-        wanted = age_seconds * self.share_of_age
-        return min(max(wanted, self.shortest_seconds), self.longest_seconds)
 
 
 class Poller:
@@ -137,5 +123,5 @@ class Poller:
             self._dispatcher.dispatch(claims)
 
     async def _again(self, look: DueLook, *, missing: bool) -> MissingSoFar:
-        delay = self._schedule.delay(look.age_seconds)
+        delay = self._schedule.delay(look.model, look.age_seconds)
         return await until_stored(lambda: self._tasks.look_again(look, delay, missing))

@@ -26,7 +26,7 @@ from gateway.domain.provider_answers import (
 from gateway.domain.task import TaskError
 from gateway.domain.video import Video, VideoRequest
 from gateway.providers.bigmodel_errors import BY_CODE, verdict_on
-from gateway.providers.http import Answer, NoAnswer, NotSent, ProviderHttp
+from gateway.providers.http import Answer, BeforeBytes, NoAnswer, NotSent, ProviderHttp
 
 _CONTENT_POLICY = ("1301", "sensitive", "unsafe", "敏感", "不安全")
 
@@ -38,11 +38,17 @@ class BigModel:
         self._http = http
 
     async def submit(
-        self, account: Account, key: ApiKey, request_id: str, request: VideoRequest
+        self,
+        account: Account,
+        key: ApiKey,
+        request_id: str,
+        request: VideoRequest,
+        before_bytes: BeforeBytes,
     ) -> SubmitAnswer:
         url = f"{account.base_url}/videos/generations"
+        body = request_body(request, request_id)
         try:
-            answer = await self._http.submit(url, key.secret, request_body(request, request_id))
+            answer = await self._http.submit(url, key.secret, body, before_bytes)
         except NotSent as error:
             return Refused(f"not reached: {error}", Rest.UNREACHABLE)
         except NoAnswer as error:

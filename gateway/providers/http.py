@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,14 @@ _NOT_SENT = (
     httpx.UnsupportedProtocol,
     httpx.InvalidURL,
 )
+
+
+BeforeBytes = Callable[[], Awaitable[None]]
+Watch = Callable[[str], Awaitable[None]]
+
+
+async def _unwatched(step: str) -> None:
+    """Nobody watches."""
 
 
 class NotSent(Exception):
@@ -55,20 +63,36 @@ class ProviderHttp:
     """
 
     def __init__(
-        self, submits: httpx.AsyncClient, looks: httpx.AsyncClient, submit_seconds: float
+        self,
+        submits: httpx.AsyncClient,
+        looks: httpx.AsyncClient,
+        submit_seconds: float,
+        watch: Watch,
     ) -> None:
         self._submits = submits
         self._looks = looks
         self._submit_seconds = submit_seconds
+        self._watch = watch
 
-    async def submit(self, url: str, api_key: str, body: dict[str, Any]) -> Answer:
-        """POST a task.
+    async def submit(
+        self, url: str, api_key: str, body: dict[str, Any], before_bytes: BeforeBytes
+    ) -> Answer:
+        """POST a task, after `before_bytes` agreed: see the port `Provider`.
 
         Raises:
             NotSent, NoAnswer: which of the two, decides whether it may ever be sent again.
         """
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        return await _ask(self._submits, "POST", url, api_key, content, self._submit_seconds)
+        gate = _Gate("submit", self._watch, before_bytes)
+        headers = _bearer(api_key) | {"Content-Type": "application/json; charset=UTF-8"}
+        try:
+            return await _ask(
+                self._submits, "POST", url, headers, self._submit_seconds, gate, content
+            )
+        except NoAnswer as error:
+            if gate.passed:
+                raise
+            raise NotSent(str(error)) from error
 
     async def look(self, url: str, api_key: str) -> Answer:
         """GET a task's state.
@@ -76,14 +100,19 @@ class ProviderHttp:
         Raises:
             NotSent, NoAnswer: either way the task is as it was.
         """
-        return await _ask(self._looks, "GET", url, api_key, None, _LOOK_SECONDS)
+        gate = _Gate("look", self._watch)
+        return await _ask(self._looks, "GET", url, _bearer(api_key), _LOOK_SECONDS, gate)
 
 
 @asynccontextmanager
 async def open_provider_http(
-    submit_seconds: float, looks_at_once: int
+    submit_seconds: float, looks_at_once: int, watch: Watch = _unwatched
 ) -> AsyncIterator[ProviderHttp]:
-    """Open both pools; proxies and certificates come from the usual environment variables."""
+    """Open both pools; proxies and certificates come from the usual environment variables.
+
+    `watch` is told each step of each request, as "submit http11.send_request_body.complete" and
+    the like; what it raises ends the request. Tests put failures there.
+    """
     timeout = httpx.Timeout(submit_seconds, connect=5.0)
     fresh = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     kept = httpx.Limits(max_connections=looks_at_once, max_keepalive_connections=looks_at_once)
@@ -91,24 +120,52 @@ async def open_provider_http(
         httpx.AsyncClient(headers=_HEADERS, timeout=timeout, limits=fresh) as submits,
         httpx.AsyncClient(headers=_HEADERS, timeout=timeout, limits=kept) as looks,
     ):
-        yield ProviderHttp(submits, looks, submit_seconds)
+        yield ProviderHttp(submits, looks, submit_seconds, watch)
+
+
+class _Gate:
+    """httpcore's trace hook, awaited at each step of a request: lets no byte leave unasked.
+
+    https://www.encode.io/httpcore/extensions/#trace. What a hook raises ends the request.
+    """
+
+    def __init__(self, what: str, watch: Watch, before_bytes: BeforeBytes | None = None) -> None:
+        self._what = what
+        self._watch = watch
+        self._before_bytes = before_bytes
+        self.passed = False
+
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        await self._watch(f"{self._what} {event}")
+        # A CONNECT opens a tunnel through a proxy: it says nothing to the vendor yet.
+        leaves = event.endswith("send_request_headers.started")
+        if self.passed or not leaves or info["request"].method == b"CONNECT":
+            return
+        if self._before_bytes is not None:
+            await self._before_bytes()
+        self.passed = True
+
+
+def _bearer(api_key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {api_key}"}
 
 
 async def _ask(
     client: httpx.AsyncClient,
     method: str,
     url: str,
-    api_key: str,
-    content: bytes | None,
+    headers: dict[str, str],
     seconds: float,
+    gate: _Gate,
+    content: bytes | None = None,
 ) -> Answer:
-    headers = {"Authorization": f"Bearer {api_key}"}
-    if content is not None:
-        headers["Content-Type"] = "application/json; charset=UTF-8"
+    extensions = {"trace": gate}
     try:
         async with (
             asyncio.timeout(seconds),
-            client.stream(method, url, headers=headers, content=content) as response,
+            client.stream(
+                method, url, headers=headers, content=content, extensions=extensions
+            ) as response,
         ):
             return Answer(response.status_code, _object(await _read(response)))
     except _NOT_SENT as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any
@@ -27,6 +27,14 @@ _AWAY = (
 )
 
 
+Around = Callable[[str, Awaitable[Any]], Awaitable[Any]]
+"""Makes a call to the store, of which it is told the name: tests put failures there."""
+
+
+async def _plainly(name: str, command: Awaitable[Any]) -> Any:
+    return await command
+
+
 def script_text(name: str) -> str:
     """The text of one script: the shared opening and its own file.
 
@@ -45,9 +53,10 @@ class Store:
     unknown, which is why each script is safe to run twice.
     """
 
-    def __init__(self, redis: Redis, pool: str) -> None:
+    def __init__(self, redis: Redis, pool: str, around: Around = _plainly) -> None:
         self.redis = redis
         self.keys = Keyspace(pool)
+        self._around = around
         self._scripts = {
             path.name.removesuffix(".lua"): redis.register_script(
                 script_text(path.name.removesuffix(".lua"))
@@ -62,16 +71,19 @@ class Store:
         Raises:
             StoreUnavailable: no answer came.
         """
-        return await self.answer(self._scripts[script](keys=[self.keys.tag], args=list(args)))
+        return await self._made(script, self._scripts[script](keys=[self.keys.tag], args=args))
 
-    async def answer(self, command: Awaitable[Any]) -> Any:
-        """Wait for a command's answer.
+    async def answer(self, name: str, command: Awaitable[Any]) -> Any:
+        """Wait for a plain command's answer; `name` says what it is for.
 
         Raises:
             StoreUnavailable: no answer came.
         """
+        return await self._made(name, command)
+
+    async def _made(self, name: str, command: Awaitable[Any]) -> Any:
         try:
-            return await command
+            return await self._around(name, command)
         except _AWAY as error:
             raise StoreUnavailable("the gateway's store does not answer; try again soon") from error
         except exceptions.ResponseError as error:
@@ -93,7 +105,9 @@ def understood(url: str) -> bool:
 
 
 @asynccontextmanager
-async def open_store(url: str, pool: str, timeout_seconds: float) -> AsyncIterator[Store]:
+async def open_store(
+    url: str, pool: str, timeout_seconds: float, around: Around = _plainly
+) -> AsyncIterator[Store]:
     """Connect lazily: a server that is away is found out by the first command, not here.
 
     Retries and time-outs are set here because redis-py's own defaults hide an outage for too
@@ -116,7 +130,7 @@ async def open_store(url: str, pool: str, timeout_seconds: float) -> AsyncIterat
     )
     redis = Redis(connection_pool=connections)
     try:
-        yield Store(redis, pool)
+        yield Store(redis, pool, around)
     finally:
         await redis.aclose()
         await connections.aclose()

@@ -42,6 +42,7 @@ def task_from_record(task_id: str, record: dict[str, str]) -> Task:
         submitted_ms=_int(record.get("submitted_ms")),
         ended_ms=_int(record.get("ended_ms")),
         looks=int(record["looks"]),
+        cancel_asked_ms=_int(record.get("cancel_asked_ms")),
         last_reason=record.get("last_reason"),
         videos=tuple(Video(**video) for video in json.loads(record.get("videos", "[]"))),
         error=_error(record),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -27,9 +28,14 @@ class Holding:
     tasks: tuple[Task, ...]
 
 
+# An account of one slot must be able to lose an answer and go on with the next; so two at least.
+_LEAST_UNKNOWN = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """What is left alone after a refusal: `account:<name>[:<model>]`, `provider:<name>:<model>`."""
+    """What is left alone: after a refusal `account:<name>[:<model>]` or `provider:<name>:<model>`,
+    after lost answers `breaker:<account>:<model>`."""
 
     name: str
     seconds_left: float
@@ -39,20 +45,34 @@ class Resting:
 class SlotStore:
     """Reads and checks the slots; only the scripts of a task's life ever change them."""
 
-    def __init__(self, store: Store, accounts: Mapping[str, Account], catalog: Catalog) -> None:
+    def __init__(
+        self,
+        store: Store,
+        accounts: Mapping[str, Account],
+        catalog: Catalog,
+        unknown_share: float,
+    ) -> None:
+        """`unknown_share` says how many of an account's slots lost answers may take."""
         self._store = store
         self._accounts = accounts
         self._catalog = catalog
+        self._unknown_share = unknown_share
 
     async def configure(self, teams: Iterable[Team]) -> None:
         """Make the limits in the store those of the settings. The latest start wins."""
         limits: dict[str, dict[str, int]] = {}
+        unknown_caps: dict[str, dict[str, int]] = {}
         for (account, model), limit in self._limits().items():
-            provider = self._accounts[account].provider
-            limits.setdefault(f"{provider}:{model}", {})[account] = limit
+            lane = f"{self._accounts[account].provider}:{model}"
+            limits.setdefault(lane, {})[account] = limit
+            share = math.ceil(self._unknown_share * limit)
+            unknown_caps.setdefault(lane, {})[account] = max(_LEAST_UNKNOWN, share)
+        teams = list(teams)
         wanted = {
             "limits": limits,
+            "unknown_caps": unknown_caps,
             "caps": {team.name: team.cap for team in teams},
+            "weights": {team.name: team.weight for team in teams},
             "keys": {
                 account.name: " ".join(key.id for key in account.api_keys)
                 for account in self._accounts.values()
@@ -79,23 +99,34 @@ class SlotStore:
         """How many tasks wait, by class."""
         redis, keys, answer = self._store.redis, self._store.keys, self._store.answer
         counts: dict[str, int] = {}
-        for task_class in sorted(await answer(redis.smembers(keys.classes))):
-            teams = await answer(redis.zrange(keys.waiting(task_class), 0, -1))
-            sizes = [await answer(redis.zcard(keys.queue(task_class, team))) for team in teams]
-            counts[task_class] = sum(sizes)
+        for task_class in sorted(await answer("read_queue", redis.smembers(keys.classes))):
+            teams = await answer("read_queue", redis.smembers(keys.waiting(task_class)))
+            sizes = redis.pipeline(transaction=False)
+            for team in teams:
+                sizes.zcard(keys.queue(task_class, team))
+            counts[task_class] = sum(await answer("read_queue", sizes.execute()))
         return counts
 
     async def resting(self) -> list[Resting]:
         """What is left alone at the moment, and why."""
-        redis, keys, answer = self._store.redis, self._store.keys, self._store.answer
-        seconds, microseconds = await answer(redis.time())
-        now_ms = seconds * 1000 + microseconds / 1000
-        rests = []
-        for name, rest in sorted((await answer(redis.hgetall(keys.rests))).items()):
+        redis, keys = self._store.redis, self._store.keys
+        read = redis.pipeline(transaction=False)
+        read.hget(keys.clock, "now")
+        read.hgetall(keys.rests)
+        for account, model in self._limits():
+            read.hmget(keys.breaker(account, model), "losses", "trial_at")
+        now, rests, *breakers = await self._store.answer("read_rests", read.execute())
+        now_ms, resting = float(now or 0), []
+        for name, rest in sorted(rests.items()):
             until_ms, _, reason = rest.partition(" ")
             if int(until_ms) > now_ms:
-                rests.append(Resting(name, (int(until_ms) - now_ms) / 1000, reason))
-        return rests
+                resting.append(Resting(name, (int(until_ms) - now_ms) / 1000, reason))
+        for (account, model), (losses, trial_at) in zip(self._limits(), breakers, strict=True):
+            if trial_at is not None:
+                reason = f"{losses} answers lost in a row; it is tried with one task at a time"
+                left = max(0.0, float(trial_at) - now_ms) / 1000
+                resting.append(Resting(f"breaker:{account}:{model}", left, reason))
+        return resting
 
     async def verify(self, teams: Iterable[Team]) -> list[str]:
         """Differences between slots and records, as sentences; none when all is well."""
@@ -110,7 +141,11 @@ class SlotStore:
             differences += await self._store.run(
                 "verify_slots", account, ",".join(models), _HOLDS_SLOT, *ids
             )
-        for team in dict.fromkeys([*(team.name for team in teams), *(t.team for t in live)]):
+        holding = await self._store.answer(
+            "read_queue", self._store.redis.hkeys(self._store.keys.bytes)
+        )
+        names = [*(team.name for team in teams), *(task.team for task in live), *holding]
+        for team in dict.fromkeys(names):
             differences += await self._store.run("verify_team", team, _HOLDS_SLOT)
         return differences
 
@@ -126,12 +161,12 @@ class SlotStore:
     async def _live_tasks(self) -> list[Task]:
         """The tasks that somebody must look after: every one that may hold a slot."""
         redis, keys, answer = self._store.redis, self._store.keys, self._store.answer
-        leased = await answer(redis.zrange(keys.leases, 0, -1))
-        running = await answer(redis.zrange(keys.due, 0, -1))
+        leased = await answer("read_slots", redis.zrange(keys.leases, 0, -1))
+        running = await answer("read_slots", redis.zrange(keys.due, 0, -1))
         ids = list(dict.fromkeys([*leased, *running]))
         records = redis.pipeline(transaction=False)
         for task_id in ids:
             records.hgetall(keys.task(task_id))
-        read = zip(ids, await answer(records.execute()), strict=True)
+        read = zip(ids, await answer("read_slots", records.execute()), strict=True)
         # One that ended between the two questions may be gone altogether.
         return [task_from_record(task_id, record) for task_id, record in read if record]

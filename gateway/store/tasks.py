@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from gateway.domain.ports import DueLook, MissingSoFar, Swept
+from gateway.domain.errors import StoreUnavailable
+from gateway.domain.ports import (
+    Admitted,
+    ClassLimits,
+    DueLook,
+    MissingSoFar,
+    NotAdmitted,
+    NotAdmittedBecause,
+    Swept,
+    TeamLimits,
+)
 from gateway.domain.provider_answers import Rest
+from gateway.domain.submission import Overflow, QueueBounds, QueuePlace, Submission
 from gateway.domain.task import Claim, Status, Task, TaskError
-from gateway.domain.video import Video, VideoRequest
+from gateway.domain.video import Video
 from gateway.store.connection import Store
 from gateway.store.records import ending_fields, pairs, request_to_json, task_from_record
 
-_ORPHANED_IMAGES_SECONDS = 3600
+_ORPHANED_IMAGES_SECONDS = 600
+_AUDIT_ENTRIES = 100_000
 # What is left alone for which cause: of the task that was refused.
 _REST_SCOPES = {
     Rest.KEY: "account",
@@ -28,11 +42,21 @@ _OUTCOME_UNKNOWN = TaskError(
     message="the vendor's answer to the submit was lost and nothing was heard of it since; "
     "it is not billed, and was not sent again because the vendor may have made it",
 )
+_POISON = TaskError(
+    code="submission_abandoned",
+    message="each process that took it up broke off before it was sent; it is not tried again",
+)
+_TIMED_OUT = TaskError(code="queue_timeout", message="no slot was free for it in time")
+_RELEASED = TaskError(
+    code="released_by_operator",
+    message="an operator ended it here without knowing what became of it at the vendor; "
+    "it is not billed",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """How long things are held."""
+class Rules:
+    """How long things are held, and how often they may go wrong."""
 
     claim_lease_seconds: float
     """A claim that was not used by then goes back to the queue."""
@@ -43,48 +67,100 @@ class Timing:
     """A look that was not answered by then may be made by another process."""
     retention_seconds: float
     """How long an ended task can be asked for."""
+    ledger_seconds: float
+    idempotency_seconds: float
+    queue_timeout_seconds: float
+    """How long a task waits at most, unless its caller said otherwise."""
+    breaker_losses: int
+    """So many answers lost in a row, and an account's model is tried with one task at a time,"""
+    breaker_seconds: float
+    """after so long,"""
+    trial_seconds: float
+    """or so long, once each try may cost a slot beyond the cap on unknown outcomes."""
+    poison_claims: int
+    """A task whose claims ran out unsent more often than that, in a row, fails."""
     rest_seconds: Mapping[Rest, float]
+
+    def to_json(self) -> str:
+        """What the scripts read: times in whole milliseconds."""
+        return json.dumps(
+            {
+                "claim_lease_ms": _ms(self.claim_lease_seconds),
+                "sending_lease_ms": _ms(self.sending_lease_seconds),
+                "unknown_hold_ms": _ms(self.unknown_hold_seconds),
+                "look_lease_ms": _ms(self.look_lease_seconds),
+                "retention_ms": _ms(self.retention_seconds),
+                "ledger_ms": _ms(self.ledger_seconds),
+                "idempotency_ms": _ms(self.idempotency_seconds),
+                "breaker_losses": self.breaker_losses,
+                "breaker_ms": _ms(self.breaker_seconds),
+                "trial_ms": _ms(self.trial_seconds),
+                "poison_claims": self.poison_claims,
+            }
+        )
 
 
 class TaskStore:
     """Fits the port `Tasks`. Ended tasks never change, so the latest are also kept in memory:
     those can still be read while the store is away."""
 
-    def __init__(self, store: Store, timing: Timing, cached_tasks: int) -> None:
+    def __init__(self, store: Store, rules: Rules, bounds: QueueBounds, cached_tasks: int) -> None:
         self._store = store
-        self._timing = timing
+        self._rules = rules
+        self._bounds = bounds
+        self._rules_json = rules.to_json()
         self._ended: OrderedDict[str, Task] = OrderedDict()
         self._cached_tasks = cached_tasks
-        self._claim_lease_ms = _ms(timing.claim_lease_seconds)
 
     async def admit(
-        self, task_id: str, team: str, request: VideoRequest, task_class: str, price_fen: int
-    ) -> tuple[Task, tuple[Claim, ...]]:
+        self, task_id: str, team: str, submission: Submission, task_class: str, price_fen: int
+    ) -> Admitted | NotAdmitted:
         """Make the task durable, and claim what the free slots allow: this one, or older work."""
-        if request.images:
+        request = submission.request
+        said = request_to_json(request)
+        images = json.dumps(request.images) if request.images else ""
+        if images:
             await self._store.answer(
+                "put_images",
                 self._store.redis.set(
-                    self._store.keys.images(task_id),
-                    json.dumps(request.images),
-                    ex=_ORPHANED_IMAGES_SECONDS,
-                )
+                    self._store.keys.images(task_id), images, ex=_ORPHANED_IMAGES_SECONDS
+                ),
             )
-        fields = {
-            "team": team,
-            "class": task_class,
-            "request": request_to_json(request),
-            "price_fen": str(price_fen),
+        key = submission.idempotency_key
+        timeout = submission.queue_timeout_seconds or self._rules.queue_timeout_seconds
+        terms = {
+            "key": hashlib.sha256(key.encode()).hexdigest() if key else "",
+            "body": submission.request_digest() if key else "",
+            "only_if_free": submission.overflow is Overflow.REJECT,
+            "queue_timeout_ms": _ms(timeout),
+            "images": len(images),
+            "bytes": len(said.encode()) + len(images),
+            "tasks_most": self._bounds.tasks,
+            "team_tasks_most": self._bounds.team_tasks,
+            "bytes_most": self._bounds.bytes,
+            "team_bytes_most": self._bounds.team_bytes,
         }
+        fields = {"team": team, "class": task_class, "request": said, "price_fen": str(price_fen)}
         flat = [part for pair in fields.items() for part in pair]
-        record, claims = await self._store.run("admit", self._claim_lease_ms, task_id, *flat)
-        return task_from_record(task_id, pairs(record)), _claims(claims)
+        word, its_id, record, claims, place = await self._run(
+            "admit", task_id, json.dumps(terms), *flat
+        )
+        if word == "no_images":
+            # Minutes lay between the two writes: a machine that slept, or a clock that was set.
+            raise StoreUnavailable("the images were lost on the way; try again")
+        if word in ("admitted", "replayed"):
+            task = task_from_record(its_id, pairs(record))
+            return Admitted(task, _claims(claims), word == "replayed", _place(place))
+        return NotAdmitted(NotAdmittedBecause(word), _claims(claims), _place(place))
 
     async def get(self, task_id: str) -> Task | None:
         """The task as it stands; None if there is none, or no longer."""
         if cached := self._ended.get(task_id):
             self._ended.move_to_end(task_id)
             return cached
-        record = await self._store.answer(self._store.redis.hgetall(self._store.keys.task(task_id)))
+        record = await self._store.answer(
+            "get_task", self._store.redis.hgetall(self._store.keys.task(task_id))
+        )
         if not record:
             return None
         task = task_from_record(task_id, record)
@@ -97,26 +173,49 @@ class TaskStore:
         task = await self.get(task_id)
         if task is None:
             return None
-        images = await self._store.answer(self._store.redis.get(self._store.keys.images(task_id)))
+        images = await self._store.answer(
+            "get_images", self._store.redis.get(self._store.keys.images(task_id))
+        )
         return replace(
             task, request=replace(task.request, images=tuple(json.loads(images or "[]")))
         )
 
+    async def place(self, task_id: str) -> QueuePlace | None:
+        """Where a queued task stands; None if it does not wait."""
+        return _place(await self._run("queue_place", task_id))
+
+    async def team_limits(self, team: str, classes: tuple[str, ...]) -> TeamLimits:
+        """What a team has in flight and waiting, and how a new task of each class would stand."""
+        in_flight, cap, waiting_bytes, *each = await self._run("team_limits", team, *classes)
+        limits = (ClassLimits(waiting, QueuePlace(*stands)) for waiting, stands in each)
+        return TeamLimits(in_flight, cap, waiting_bytes, tuple(limits))
+
+    async def cancel(self, task_id: str) -> tuple[Task | None, tuple[Claim, ...]]:
+        """End what has not been sent; mark what has. Return the task as it stands then."""
+        record, claims = await self._run("cancel", task_id)
+        task = task_from_record(task_id, pairs(record)) if record else None
+        return task, _claims(claims)
+
+    async def release(self, task: Task, who: str, reason: str) -> bool:
+        """Free the slot of a task of unknown fate, by an operator's hand, and write it down.
+
+        False if it is no longer as the operator saw it.
+        """
+        fields = ending_fields(_RELEASED)
+        released = await self._run(
+            "release", task.id, task.status, who, reason, _AUDIT_ENTRIES, *fields
+        )
+        return bool(released)
+
     async def mark_sending(self, claim: Claim, api_key_id: str) -> bool:
         """Whether the claim still holds, so that the submit may leave."""
-        answer = await self._store.run(
-            "mark_sending",
-            claim.task_id,
-            claim.number,
-            api_key_id,
-            _ms(self._timing.sending_lease_seconds),
-        )
-        return bool(answer)
+        return bool(await self._run("mark_sending", claim.task_id, claim.number, api_key_id))
 
     async def record_accepted(
         self, claim: Claim, provider_task_id: str, model: str | None, first_look_seconds: float
-    ) -> bool:
-        answer = await self._store.run(
+    ) -> tuple[bool, tuple[Claim, ...]]:
+        """Whether the record now has the vendor's id, and what may be submitted next."""
+        recorded, claims = await self._run(
             "record_accepted",
             claim.task_id,
             claim.number,
@@ -124,33 +223,33 @@ class TaskStore:
             model or "",
             _ms(first_look_seconds),
         )
-        return bool(answer)
+        return bool(recorded), _claims(claims)
 
     async def record_lost(self, claim: Claim, reason: str) -> bool:
-        answer = await self._store.run(
-            "record_lost",
-            claim.task_id,
-            claim.number,
-            _ms(self._timing.unknown_hold_seconds),
-            reason,
-        )
-        return bool(answer)
+        return bool(await self._run("record_lost", claim.task_id, claim.number, reason))
 
     async def give_back(
-        self, claim: Claim, rest: Rest | None, reason: str, *, hand_on: bool = True
+        self,
+        claim: Claim,
+        rest: Rest | None,
+        reason: str,
+        *,
+        answered: bool = False,
+        hand_on: bool = True,
     ) -> tuple[Claim, ...]:
         """Put the task back at its old place, and leave alone for a while what refused it.
 
-        With `hand_on` the freed slot goes to the best queued task at once, else to nobody yet.
+        `answered` says that it was the vendor who refused it. With `hand_on` the freed slot goes
+        to the best queued task at once, else to nobody yet.
         """
-        flat = await self._store.run(
+        flat = await self._run(
             "give_back",
-            self._claim_lease_ms,
             claim.task_id,
             claim.number,
             reason,
+            int(answered),
             _REST_SCOPES[rest] if rest else "",
-            _ms(self._timing.rest_seconds[rest]) if rest else 0,
+            _ms(self._rules.rest_seconds[rest]) if rest else 0,
             2 if hand_on else 0,
         )
         return _claims(flat)
@@ -164,49 +263,51 @@ class TaskStore:
     ) -> tuple[bool, tuple[Claim, ...]]:
         """End the task. The first part of the answer is True for exactly one caller."""
         status = Status.FAILED if isinstance(ending, TaskError) else Status.COMPLETED
-        ended, claims = await self._store.run(
+        ended, claims = await self._run(
             "settle",
-            self._claim_lease_ms,
             task_id,
             claim_number,
             status,
-            _ms(self._timing.retention_seconds),
             *ending_fields(ending),
             *(["served_model", model] if model else []),
         )
         return bool(ended), _claims(claims)
 
     async def claim_waiting(self, most: int) -> tuple[Claim, ...]:
-        return _claims(await self._store.run("claim_waiting", self._claim_lease_ms, most))
+        return _claims(await self._run("claim_waiting", most))
 
     async def take_due(self, most: int) -> tuple[tuple[DueLook, ...], float | None]:
         """Tasks to look at now, and seconds until the next one is due (None: none is)."""
-        next_ms, *taken = await self._store.run(
-            "take_due", most, _ms(self._timing.look_lease_seconds)
-        )
+        next_ms, *taken = await self._run("take_due", most)
         looks = tuple(
-            DueLook(task_id, int(number), account, api_key_id, provider_task_id, age_ms / 1000)
-            for task_id, number, account, api_key_id, provider_task_id, age_ms in taken
+            DueLook(
+                task_id=task_id,
+                claim_number=int(number),
+                account=account,
+                api_key_id=api_key_id,
+                provider_task_id=provider_task_id,
+                model=task_class.rpartition("@")[0],
+                age_seconds=age_ms / 1000,
+            )
+            for task_id, number, account, api_key_id, provider_task_id, task_class, age_ms in taken
         )
         return looks, None if next_ms < 0 else next_ms / 1000
 
     async def look_again(self, look: DueLook, delay_seconds: float, missing: bool) -> MissingSoFar:
-        times, for_ms = await self._store.run(
+        times, for_ms = await self._run(
             "look_again", look.task_id, look.claim_number, _ms(delay_seconds), int(missing)
         )
         return MissingSoFar(times, for_ms / 1000)
 
     async def sweep(self, most: int) -> Swept:
-        requeued, unknown, given_up, claims = await self._store.run(
-            "sweep",
-            self._claim_lease_ms,
-            _ms(self._timing.unknown_hold_seconds),
-            _ms(self._timing.retention_seconds),
-            most,
-            _OUTCOME_UNKNOWN.code,
-            _OUTCOME_UNKNOWN.message,
-        )
-        return Swept(tuple(requeued), tuple(unknown), tuple(given_up), _claims(claims))
+        endings = {"unknown": _OUTCOME_UNKNOWN, "poison": _POISON, "timeout": _TIMED_OUT}
+        fields = {name: ending_fields(error) for name, error in endings.items()}
+        *moved, claims = await self._run("sweep", most, json.dumps(fields))
+        requeued, unknown, given_up, poisoned, timed_out = map(tuple, moved)
+        return Swept(requeued, unknown, given_up, poisoned, timed_out, _claims(claims))
+
+    async def _run(self, script: str, *args: str | int | float) -> Any:
+        return await self._store.run(script, self._rules_json, *args)
 
     def _remember(self, task: Task) -> None:
         self._ended[task.id] = task
@@ -216,6 +317,10 @@ class TaskStore:
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def _place(flat: list[int]) -> QueuePlace | None:
+    return QueuePlace(*flat) if flat else None
 
 
 def _claims(flat: list[str | int]) -> tuple[Claim, ...]:

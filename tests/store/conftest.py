@@ -7,12 +7,15 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.catalog import Catalog, ModelSpec
+from gateway.domain.ports import Admitted, NotAdmitted
 from gateway.domain.provider_answers import Rest
+from gateway.domain.submission import QueueBounds, Submission
 from gateway.domain.task import Claim, Task, new_task_id
 from gateway.domain.team import Team
 from gateway.domain.video import VideoRequest
@@ -20,10 +23,11 @@ from gateway.store.connection import Store, open_store
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.keyspace import PERMANENT
 from gateway.store.slots import SlotStore
-from gateway.store.tasks import TaskStore, Timing
+from gateway.store.tasks import Rules, TaskStore
 
 CLASS = "cogvideox-3@bigmodel"
 HOUR = 3600.0
+ROOMY = QueueBounds(tasks=100_000, team_tasks=100_000, bytes=10**9, team_bytes=10**9)
 
 
 class Pool:
@@ -34,31 +38,35 @@ class Pool:
         self.accounts = {name: account(name, limit) for name, limit in (("a", 2), ("b", 1))}
         self.teams = (Team(name="films", cap=3), Team(name="adverts", cap=1))
         self.catalog = Catalog([ModelSpec(name="other-1", price_fen=50, limit=1)])
-        self.slots = SlotStore(store, self.accounts, self.catalog)
-        self.tasks = self.with_timing()
+        self.slots = SlotStore(store, self.accounts, self.catalog, unknown_share=0.4)
+        self.tasks = self.with_rules()
         self._numbers = itertools.count()
 
-    def with_timing(self, *, rest_seconds: float = HOUR, **seconds: float) -> TaskStore:
+    def with_rules(
+        self, *, bounds: QueueBounds = ROOMY, rest_seconds: float = HOUR, **rules: float
+    ) -> TaskStore:
         """The tasks, as a process with these settings handles them."""
-        times = {
-            "claim_lease_seconds": HOUR,
-            "sending_lease_seconds": HOUR,
-            "unknown_hold_seconds": HOUR,
-            "look_lease_seconds": HOUR,
-            "retention_seconds": HOUR,
-        }
-        timing = Timing(**(times | seconds), rest_seconds=dict.fromkeys(Rest, rest_seconds))
-        return TaskStore(self.store, timing, cached_tasks=10)
+        return TaskStore(self.store, a_set_of_rules(rest_seconds, **rules), bounds, cached_tasks=10)
 
-    async def admit(
-        self, team: str = "films", *, model: str = "cogvideox-3", **fields: object
-    ) -> tuple[Task, Claim | None]:
-        request = VideoRequest(model=model, prompt=f"number {next(self._numbers)}", **fields)
-        task, claims = await self.tasks.admit(
-            new_task_id(), team, request, f"{model}@bigmodel", 100
-        )
-        assert len(claims) <= 1
-        return task, claims[0] if claims else None
+    def submission(
+        self, *, model: str = "cogvideox-3", terms: dict[str, Any] | None = None, **fields: object
+    ) -> Submission:
+        fields = {"prompt": f"number {next(self._numbers)}"} | fields
+        return Submission(request=VideoRequest(model=model, **fields), **(terms or {}))
+
+    async def admission(
+        self, team: str = "films", *, tasks: TaskStore | None = None, **submission: Any
+    ) -> Admitted | NotAdmitted:
+        """What the store says to a new task."""
+        said = self.submission(**submission)
+        task_class = f"{said.request.model}@bigmodel"
+        return await (tasks or self.tasks).admit(new_task_id(), team, said, task_class, 100)
+
+    async def admit(self, team: str = "films", **submission: Any) -> tuple[Task, Claim | None]:
+        admitted = await self.admission(team, **submission)
+        assert isinstance(admitted, Admitted)
+        assert len(admitted.claims) <= 1
+        return admitted.task, admitted.claims[0] if admitted.claims else None
 
     async def claimed(self, team: str = "films") -> Claim:
         _, claim = await self.admit(team)
@@ -72,7 +80,10 @@ class Pool:
 
     async def running(self, team: str = "films") -> Claim:
         claim = await self.sending(team)
-        assert await self.tasks.record_accepted(claim, f"vendor-{claim.task_id}", None, 0)
+        recorded, claims = await self.tasks.record_accepted(
+            claim, f"vendor-{claim.task_id}", None, 0
+        )
+        assert (recorded, claims) == (True, ())
         return claim
 
     async def clear(self) -> None:
@@ -91,8 +102,31 @@ class Pool:
         holdings = await self.slots.holdings()
         return {h.account: len(h.tasks) for h in holdings if h.model == "cogvideox-3"}
 
+    async def ledger(self) -> list[dict[str, str]]:
+        """The entries of the ledger, oldest first."""
+        return [entry for _, entry in await self.store.redis.xrange(self.store.keys.ledger)]
+
     async def differences(self) -> list[str]:
         return await self.slots.verify(self.teams)
+
+
+def a_set_of_rules(rest_seconds: float = HOUR, **rules: float) -> Rules:
+    """Nothing runs out by itself, unless the test says so."""
+    defaults = {
+        "claim_lease_seconds": HOUR,
+        "sending_lease_seconds": HOUR,
+        "unknown_hold_seconds": HOUR,
+        "look_lease_seconds": HOUR,
+        "retention_seconds": HOUR,
+        "ledger_seconds": HOUR,
+        "idempotency_seconds": HOUR,
+        "queue_timeout_seconds": HOUR,
+        "breaker_losses": 3,
+        "breaker_seconds": HOUR,
+        "trial_seconds": HOUR,
+        "poison_claims": 3,
+    }
+    return Rules(**(defaults | rules), rest_seconds=dict.fromkeys(Rest, rest_seconds))
 
 
 def account(name: str, limit: int) -> Account:

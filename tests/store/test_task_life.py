@@ -10,9 +10,10 @@ import pytest
 
 from gateway.domain.account import ApiKey
 from gateway.domain.errors import StoreUnavailable
+from gateway.domain.ports import Admitted
 from gateway.domain.provider_answers import Rest
-from gateway.domain.task import HOLDS_SLOT, MOVES, Claim, Status, TaskError, new_task_id
-from gateway.domain.video import Video, VideoRequest
+from gateway.domain.task import ENDED, HOLDS_SLOT, MOVES, Claim, Status, TaskError, new_task_id
+from gateway.domain.video import Video
 from gateway.store.connection import Store
 from tests.store.conftest import CLASS, Pool
 
@@ -53,12 +54,13 @@ async def test_models_have_slots_of_their_own_and_share_the_teams_cap(the_pool: 
 
 
 async def test_admitting_twice_makes_one_task(the_pool: Pool):
-    task_id, request = new_task_id(), VideoRequest(model="cogvideox-3", prompt="once")
-    first, claims = await the_pool.tasks.admit(task_id, "films", request, CLASS, 100)
-    second, no_claims = await the_pool.tasks.admit(task_id, "films", request, CLASS, 100)
-    assert first == second
-    assert len(claims) == 1
-    assert no_claims == ()
+    task_id, submission = new_task_id(), the_pool.submission()
+    first = await the_pool.tasks.admit(task_id, "films", submission, CLASS, 100)
+    second = await the_pool.tasks.admit(task_id, "films", submission, CLASS, 100)
+    assert isinstance(first, Admitted) and isinstance(second, Admitted)
+    assert first.task == second.task
+    assert len(first.claims) == 1
+    assert second.claims == ()
     assert sum((await the_pool.in_use()).values()) == 1
 
 
@@ -66,16 +68,16 @@ async def test_a_repeated_admission_does_not_get_a_claim_that_another_process_ho
     the_pool: Pool,
 ):
     running = [await the_pool.running() for _ in range(3)]
-    task_id, request = new_task_id(), VideoRequest(model="cogvideox-3", prompt="waits")
-    await the_pool.tasks.admit(task_id, "films", request, CLASS, 100)
+    task_id, submission = new_task_id(), the_pool.submission()
+    await the_pool.tasks.admit(task_id, "films", submission, CLASS, 100)
     _, (others,) = await the_pool.tasks.settle(running[0].task_id, 1, VIDEOS, None)
     assert others.task_id == task_id
-    _, claims = await the_pool.tasks.admit(task_id, "films", request, CLASS, 100)
-    assert claims == ()
+    again = await the_pool.tasks.admit(task_id, "films", submission, CLASS, 100)
+    assert again.claims == ()
 
 
 async def test_many_at_once_never_overbook(the_pool: Pool):
-    await asyncio.gather(*(the_pool.admit("films") for _ in range(40)))
+    await asyncio.gather(*(the_pool.admission("films") for _ in range(40)))
     assert await the_pool.in_use() == {"a": 2, "b": 1}
     assert await the_pool.slots.waiting() == {CLASS: 37}
 
@@ -124,21 +126,20 @@ async def test_marking_twice_says_yes_twice(the_pool: Pool):
 
 
 async def test_a_claim_that_ran_out_may_not_send(the_pool: Pool):
-    hasty = the_pool.with_timing(claim_lease_seconds=-1)
-    task, claims = await hasty.admit(
-        new_task_id(), "films", VideoRequest(model="cogvideox-3", prompt="x"), CLASS, 100
-    )
+    hasty = the_pool.with_rules(claim_lease_seconds=-1)
+    task, claim = await the_pool.admit(tasks=hasty)
     swept = await the_pool.tasks.sweep(10)
     assert swept.requeued == (task.id,)
     # The sweep freed its slot and found it the best to go: it has it again, under a new number.
     assert [(c.task_id, c.number) for c in swept.claims] == [(task.id, 2)]
-    assert not await the_pool.tasks.mark_sending(claims[0], "key-id")
+    assert claim is not None
+    assert not await the_pool.tasks.mark_sending(claim, "key-id")
     assert await the_pool.tasks.mark_sending(swept.claims[0], "key-id")
 
 
 async def test_what_was_sent_is_never_queued_again_by_itself(the_pool: Pool):
     claim = await the_pool.claimed()
-    assert await the_pool.with_timing(sending_lease_seconds=-1).mark_sending(claim, "key-id")
+    assert await the_pool.with_rules(sending_lease_seconds=-1).mark_sending(claim, "key-id")
     swept = await the_pool.tasks.sweep(10)
     assert swept.unknown == (claim.task_id,)
     assert await the_pool.status(claim.task_id) == "unknown"
@@ -149,13 +150,13 @@ async def test_a_late_answer_is_taken_in(the_pool: Pool):
     claim = await the_pool.sending()
     assert await the_pool.tasks.record_lost(claim, "cut")
     assert await the_pool.tasks.record_lost(claim, "cut")
-    assert await the_pool.tasks.record_accepted(claim, "vendor-1", "served", 0)
+    assert (await the_pool.tasks.record_accepted(claim, "vendor-1", "served", 0))[0]
     assert await the_pool.status(claim.task_id) == "in_progress"
 
 
 async def test_an_unknown_outcome_ends_when_its_hold_is_over(the_pool: Pool):
     claim = await the_pool.sending()
-    assert await the_pool.with_timing(unknown_hold_seconds=-1).record_lost(claim, "cut")
+    assert await the_pool.with_rules(unknown_hold_seconds=-1).record_lost(claim, "cut")
     swept = await the_pool.tasks.sweep(10)
     assert swept.given_up == (claim.task_id,)
     task = await the_pool.tasks.get(claim.task_id)
@@ -202,7 +203,7 @@ async def test_what_refused_is_left_alone_for_a_while(the_pool: Pool, rest: Rest
 
 async def test_when_a_rest_is_over_the_queue_is_claimed(the_pool: Pool):
     claim = await the_pool.sending()
-    brief = the_pool.with_timing(rest_seconds=SHORT)
+    brief = the_pool.with_rules(rest_seconds=SHORT)
     assert await brief.give_back(claim, Rest.OVERLOAD, "refused") == ()
     (rest,) = await the_pool.slots.resting()
     assert (rest.name, rest.reason) == ("provider:bigmodel:cogvideox-3", "refused")
@@ -227,7 +228,7 @@ async def test_a_concurrency_refusal_rests_one_model_and_arrears_the_whole_accou
 async def test_a_lesser_cause_does_not_cut_a_rest_short(the_pool: Pool):
     first, second = await the_pool.sending(), await the_pool.sending()
     await the_pool.tasks.give_back(first, Rest.OVERLOAD, "for an hour")
-    brief = the_pool.with_timing(rest_seconds=SHORT)
+    brief = the_pool.with_rules(rest_seconds=SHORT)
     await brief.give_back(second, Rest.OVERLOAD, "for a moment")
     (rest,) = await the_pool.slots.resting()
     assert rest.reason == "for an hour"
@@ -342,7 +343,7 @@ async def test_a_full_store_admits_nothing_and_still_ends_tasks(own_store: Store
     await own_store.redis.config_set("maxmemory", 1)
     with pytest.raises(StoreUnavailable):
         await pool.admit()
-    assert await pool.tasks.record_accepted(sending, "vendor-1", None, 0)
+    assert (await pool.tasks.record_accepted(sending, "vendor-1", None, 0))[0]
     assert (await pool.tasks.settle(running.task_id, running.number, VIDEOS, None))[0]
     assert (await pool.tasks.take_due(10))[0]
     await pool.tasks.sweep(10)
@@ -388,6 +389,10 @@ async def _in_status(pool: Pool, status: Status) -> Claim:
         claim = await pool.sending()
         await pool.tasks.record_lost(claim, "cut")
         return claim
+    if status is Status.CANCELLED:
+        claim = await pool.claimed()
+        await pool.tasks.cancel(claim.task_id)
+        return claim
     claim = await pool.running()
     if status is Status.COMPLETED:
         await pool.tasks.settle(claim.task_id, claim.number, VIDEOS, None)
@@ -408,24 +413,45 @@ STEPS: dict[str, Callable[[Pool, Claim], Awaitable[object]]] = {
 SHORT = 0.2
 
 
+async def _cancelled_and_given_back(pool: Pool, claim: Claim) -> None:
+    await pool.tasks.cancel(claim.task_id)
+    await pool.tasks.give_back(claim, Rest.OVERLOAD, "refused")
+
+
+# Whoever asks for these holds no claim: the record alone decides.
+OTHER_STEPS: dict[str, Callable[[Pool, Claim], Awaitable[object]]] = {
+    "cancel": lambda pool, claim: pool.tasks.cancel(claim.task_id),
+    "cancel, then give back": _cancelled_and_given_back,
+}
+
+
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("status", Status)
-async def test_a_step_makes_only_moves_that_are_drawn_and_none_with_an_old_number(
-    the_pool: Pool, status: Status, step: str
-):
+async def test_a_step_with_an_old_number_changes_nothing(the_pool: Pool, status: Status, step: str):
     claim = await _in_status(the_pool, status)
     await STEPS[step](the_pool, replace(claim, number=claim.number + 1))
     assert await the_pool.status(claim.task_id) == status
-    await STEPS[step](the_pool, claim)
+
+
+@pytest.mark.parametrize("step", STEPS | OTHER_STEPS)
+@pytest.mark.parametrize("status", Status)
+async def test_a_step_makes_only_moves_that_are_drawn(the_pool: Pool, status: Status, step: str):
+    claim = await _in_status(the_pool, status)
+    await (STEPS | OTHER_STEPS)[step](the_pool, claim)
     after = Status(await the_pool.status(claim.task_id))
     assert after is status or after in MOVES[status]
     assert sum((await the_pool.in_use()).values()) == (after in HOLDS_SLOT)
+    assert len(await the_pool.ledger()) == (after in ENDED)
 
 
 async def test_the_steps_and_the_sweeper_make_every_move_that_is_drawn(the_pool: Pool):
-    made = {(Status.QUEUED, Status.CLAIMED)}  # test_what_waits_is_claimed_... and others
+    made = {
+        (Status.QUEUED, Status.CLAIMED),  # test_a_freed_slot_goes_to_..., and many others
+        (Status.QUEUED, Status.FAILED),  # test_what_waits_too_long_fails
+        (Status.CLAIMED, Status.FAILED),  # test_a_task_whose_claims_keep_running_out_...
+    }
     for status in Status:
-        for step in STEPS.values():
+        for step in (STEPS | OTHER_STEPS).values():
             claim = await _in_status(the_pool, status)
             await step(the_pool, claim)
             made.add((status, Status(await the_pool.status(claim.task_id))))

@@ -1,19 +1,20 @@
 -- claimed | sending -> queued, at its old place: the vendor surely does not have the task.
+-- One that was to be cancelled meanwhile ends instead: -> cancelled.
 --
--- ARGV  lease of a claim in ms, task id, claim number, reason,
+-- ARGV  rules, task id, claim number, reason, 1 if the vendor answered else 0,
 --       what to leave alone ('' for nothing; 'account', 'account model' or 'provider model': the
 --       task's), for how many ms, the most to claim with the freed slot
 -- Returns claims as a flat list: whom the freed slot went to. Safe to run twice: the second run
 -- finds another status or number and does nothing.
 
-local lease_ms, id, number, reason = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
-local rest, rest_ms, most = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
-local task = hash(redis.call('HGETALL', task_key(id)))
+local rules, id, number, reason = cjson.decode(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local answered, rest, rest_ms, most = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+local task = read_task(id)
 
 if task.claim ~= number then return {} end
 if task.status ~= 'claimed' and task.status ~= 'sending' then return {} end
 
-local now = now_ms()
+local now = clock_ms()
 local model = split_class(task.class)
 local names = {
   ['account'] = 'account:' .. task.account,
@@ -24,6 +25,11 @@ local names = {
 if rest ~= '' and not resting(names[rest], now + rest_ms) then
   redis.call('HSET', key('rests'), names[rest], now + rest_ms .. ' ' .. reason)
 end
+if answered then heard(task) end
 redis.call('HSET', task_key(id), 'last_reason', reason)
-requeue(id, task)
-return claim_next(most, now, lease_ms)
+if task.cancel_asked_ms then
+  finish(id, task, 'cancelled', 'free', {}, rules)
+else
+  requeue(id, task)
+end
+return claim_next(most, now, rules)

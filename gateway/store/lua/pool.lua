@@ -1,20 +1,18 @@
--- What every script starts with: the pool's keys, the clock, and the moves that several steps
+-- What every script starts with: the pool's keys, its clocks, and the moves that several steps
 -- share. Prepended to each of the other files (see connection.py), so it only defines.
 --
 -- KEYS[1] is the pool's hash tag, '{gw:default}'. It is not a key of its own: it tells a cluster
 -- which shard the script belongs to. All keys below carry the same tag and so live there too;
 -- they cannot all be declared, because which task follows a freed slot is decided in here.
 -- keyspace.py lists every key with its type and lifetime.
+--
+-- The scripts of a task's life take the process's rules as JSON in ARGV[1]: how long things are
+-- held, in ms, and how often they may go wrong (see `Rules` in tasks.py).
 
 local POOL = KEYS[1] .. ':'
 
 local function key(...) return POOL .. table.concat({...}, ':') end
 local function task_key(id) return key('task', id) end
-
-local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
 
 -- Redis hands a hash back as a flat list.
 local function hash(flat)
@@ -22,6 +20,36 @@ local function hash(flat)
   for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
   return fields
 end
+
+local function read_task(id) return hash(redis.call('HGETALL', task_key(id))) end
+
+-- Clocks ------------------------------------------------------------------------------------
+
+-- What people see.
+local function wall_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- What leases, holds, looks and rests run on: a clock that only ever advances by as much as the
+-- server's did since the last script, and by nothing when that is impossible. While any process
+-- sweeps (once a second) no two scripts are five seconds apart, so a larger step is a clock that
+-- was set, a machine that slept, or a store that was down: then it stands still, and what is held
+-- is held longer, which is the safe side. A hold that ended early could free a slot in use.
+local LONGEST_STEP_MS = 5000
+
+local function clock_ms()
+  local wall = wall_ms()
+  local last = redis.call('HMGET', key('clock'), 'wall', 'now')
+  local now = tonumber(last[2]) or wall
+  local step = wall - (tonumber(last[1]) or 0)
+  if step == 0 then return now end
+  if last[1] and step > 0 and step <= LONGEST_STEP_MS then now = now + step end
+  redis.call('HSET', key('clock'), 'wall', wall, 'now', now)
+  return now
+end
+
+-- Classes and lanes -------------------------------------------------------------------------
 
 -- A class is '<model>@<provider>+<provider>': who could make it decides which slots it waits for.
 local function split_class(class)
@@ -31,30 +59,79 @@ local function split_class(class)
   return model, list
 end
 
+-- A lane is what a vendor limits: an account and a model. These are its sets of task ids:
+-- `slots` has all that hold a slot there, `transit` those of them that are claimed or sending,
+-- `unknown` those whose submit's answer was lost.
+local function lane_key(what, task)
+  return key(what, task.account, (split_class(task.class)))
+end
+
 -- The queue ---------------------------------------------------------------------------------
 
--- Keeps the order of teams within a class true: each stands at the place of its first task.
-local function reorder(class, team)
-  local head = redis.call('ZRANGE', key('queue', class, team), 0, 0, 'WITHSCORES')
-  if head[1] then
-    redis.call('ZADD', key('waiting', class), head[2], team)
-    redis.call('SADD', key('classes'), class)
-    return
+-- Start-time fair queueing: a team's tag says how much it was given, divided by its weight, and
+-- the team with the smallest goes first. `virtual` is the tag of the latest start: a team that
+-- asked for nothing meanwhile does not save up for later, it joins there.
+local function virtual_time() return tonumber(redis.call('GET', key('virtual')) or 0) end
+
+local function weight_of(team) return tonumber(redis.call('HGET', key('weights'), team) or 1) end
+
+local function charge(team, times)
+  local tag = tonumber(redis.call('HGET', key('tags'), team) or 0)
+  if times > 0 then
+    tag = math.max(tag, virtual_time())
+    redis.call('SET', key('virtual'), string.format('%.17g', tag))
   end
-  redis.call('ZREM', key('waiting', class), team)
-  if redis.call('EXISTS', key('waiting', class)) == 0 then
-    redis.call('SREM', key('classes'), class)
+  tag = tag + times / weight_of(team)
+  redis.call('HSET', key('tags'), team, string.format('%.17g', tag))
+end
+
+local function enqueue(id, task)
+  redis.call('ZADD', key('queue', task.class, task.team), task.order, id)
+  redis.call('SADD', key('waiting', task.class), task.team)
+  redis.call('SADD', key('classes'), task.class)
+  redis.call('ZADD', key('deadlines'), task.deadline, id)
+end
+
+local function dequeue(id, task)
+  redis.call('ZREM', key('queue', task.class, task.team), id)
+  redis.call('ZREM', key('deadlines'), id)
+  if redis.call('EXISTS', key('queue', task.class, task.team)) == 1 then return end
+  redis.call('SREM', key('waiting', task.class), task.team)
+  if redis.call('EXISTS', key('waiting', task.class)) == 0 then
+    redis.call('SREM', key('classes'), task.class)
   end
 end
 
-local function enqueue(id, class, team, order)
-  redis.call('ZADD', key('queue', class, team), order, id)
-  reorder(class, team)
+-- The teams that wait in a class, in the order in which they are served: a list of
+-- {team, tag, order of the first task}.
+local function teams_in_order(class)
+  local waiting, virtual = redis.call('SMEMBERS', key('waiting', class)), virtual_time()
+  if #waiting == 0 then return {} end
+  local tags, teams = redis.call('HMGET', key('tags'), unpack(waiting)), {}
+  for i, team in ipairs(waiting) do
+    local head = redis.call('ZRANGE', key('queue', class, team), 0, 0, 'WITHSCORES')
+    teams[i] = {team = team, tag = math.max(tonumber(tags[i] or 0), virtual), id = head[1],
+      order = tonumber(head[2])}
+  end
+  table.sort(teams, function(a, b)
+    if a.tag ~= b.tag then return a.tag < b.tag end
+    return a.order < b.order
+  end)
+  return teams
 end
 
-local function dequeue(id, class, team)
-  redis.call('ZREM', key('queue', class, team), id)
-  reorder(class, team)
+-- A team that is no longer in the settings still gets what it queued, one at a time.
+local function cap_of(team) return tonumber(redis.call('HGET', key('caps'), team) or 1) end
+
+local function has_place(team) return redis.call('SCARD', key('places', team)) < cap_of(team) end
+
+-- What a waiting task takes in the store: its request and its images.
+local function hold_bytes(team, bytes) redis.call('HINCRBY', key('bytes'), team, bytes) end
+
+-- The images go when the submit is over, or can no longer be.
+local function drop_images(id, task)
+  redis.call('DEL', key('images', id))
+  if redis.call('HDEL', task_key(id), 'bytes') == 1 then hold_bytes(task.team, -task.bytes) end
 end
 
 -- Slots -------------------------------------------------------------------------------------
@@ -65,71 +142,84 @@ local function resting(name, at_ms)
   return rest and tonumber(rest:match('^%d+')) > at_ms
 end
 
--- The account with the largest share of free slots and its provider; nil when all are full or at
--- rest.
+-- How many slots of a lane lost answers may take. What is on the way counts, because its answer
+-- may be lost as well: so an outage that begins now cannot take more.
+local function unknown_cap(provider, model, account)
+  return tonumber(redis.call('HGET', key('unknown_caps', provider, model), account) or 1)
+end
+
+-- Whether a lane may take one more submit. After several lost answers it waits (`trial_at`), then
+-- goes on with one task at a time until one is answered; the same, without the wait, while
+-- unknown outcomes hold as many slots as they may.
+local function may_submit(provider, model, account, now)
+  local transit = redis.call('SCARD', key('transit', account, model))
+  local unknown = redis.call('SCARD', key('unknown', account, model))
+  local cap = unknown_cap(provider, model, account)
+  local trial_at = redis.call('HGET', key('breaker', account, model), 'trial_at')
+  if trial_at then return transit == 0 and now >= tonumber(trial_at) end
+  if unknown >= cap then return transit == 0 end
+  return unknown + transit < cap
+end
+
+-- The account with the largest share of free slots and its provider; nil when none may take a
+-- submit now. Also the number of slots of the accounts that are not at rest.
 local function roomiest(class, now)
   local model, providers = split_class(class)
-  local best, best_provider, best_share
+  local best, best_provider, best_share, slots = nil, nil, 0, 0
   for _, provider in ipairs(providers) do
     if not resting('provider:' .. provider .. ':' .. model, now) then
       local limits = redis.call('HGETALL', key('limits', provider, model))
       for i = 1, #limits, 2 do
         local account, limit = limits[i], tonumber(limits[i + 1])
-        local share = limit > 0 and 1 - redis.call('SCARD', key('slots', account, model)) / limit or 0
-        if share > 0 and (not best or share > best_share)
-            and not resting('account:' .. account, now)
+        if not resting('account:' .. account, now)
             and not resting('account:' .. account .. ':' .. model, now) then
-          best, best_provider, best_share = account, provider, share
+          slots = slots + limit
+          local share = limit > 0 and 1 - redis.call('SCARD', key('slots', account, model)) / limit or 0
+          if share > best_share and may_submit(provider, model, account, now) then
+            best, best_provider, best_share = account, provider, share
+          end
         end
       end
     end
   end
-  return best, best_provider
-end
-
--- The class's oldest task whose team has a place free: id, team, order.
-local function first_eligible(class)
-  local teams = redis.call('ZRANGE', key('waiting', class), 0, -1)
-  for _, team in ipairs(teams) do
-    -- A team that is no longer in the settings still gets what it queued, one at a time.
-    local cap = tonumber(redis.call('HGET', key('caps'), team) or 1)
-    if redis.call('SCARD', key('places', team)) < cap then
-      local head = redis.call('ZRANGE', key('queue', class, team), 0, 0, 'WITHSCORES')
-      return head[1], team, tonumber(head[2])
-    end
-  end
+  return best, best_provider, slots
 end
 
 -- queued -> claimed. Takes the team's place and the account's slot together, under a new number.
-local function claim(best, now, lease_ms)
-  local id, model = best.id, split_class(best.class)
-  dequeue(id, best.class, best.team)
-  redis.call('SADD', key('slots', best.account, model), id)
-  redis.call('SADD', key('places', best.team), id)
-  redis.call('ZADD', key('leases'), now + lease_ms, id)
-  redis.call('HSET', task_key(id), 'status', 'claimed', 'account', best.account,
-    'provider', best.provider)
+local function claim(id, task, account, provider, now, rules)
+  dequeue(id, task)
+  charge(task.team, 1)
+  task.account = account
+  redis.call('SADD', lane_key('slots', task), id)
+  redis.call('SADD', lane_key('transit', task), id)
+  redis.call('SADD', key('places', task.team), id)
+  redis.call('ZADD', key('leases'), now + rules.claim_lease_ms, id)
+  redis.call('HSET', task_key(id), 'status', 'claimed', 'account', account, 'provider', provider)
   return redis.call('HINCRBY', task_key(id), 'claim', 1)
 end
 
--- Claims up to `most` tasks, oldest first over all classes that have a slot free somewhere.
--- Returns a flat list: id, claim number, account, ...
-local function claim_next(most, now, lease_ms)
+-- Claims up to `most` tasks: over all classes that have a slot free somewhere, the first task of
+-- the team that was given least. Returns a flat list: id, claim number, account, ...
+local function claim_next(most, now, rules)
   local claims = {}
   for _ = 1, most do
     local best
     for _, class in ipairs(redis.call('SMEMBERS', key('classes'))) do
       local account, provider = roomiest(class, now)
       if account then
-        local id, team, order = first_eligible(class)
-        if id and (not best or order < best.order) then
-          best = {id = id, class = class, team = team, order = order,
-            account = account, provider = provider}
+        for _, first in ipairs(teams_in_order(class)) do
+          if best and (first.tag > best.tag
+              or first.tag == best.tag and first.order > best.order) then break end
+          if has_place(first.team) then
+            best = first
+            best.class, best.account, best.provider = class, account, provider
+            break
+          end
         end
       end
     end
     if not best then break end
-    local number = claim(best, now, lease_ms)
+    local number = claim(best.id, read_task(best.id), best.account, best.provider, now, rules)
     claims[#claims + 1] = best.id
     claims[#claims + 1] = number
     claims[#claims + 1] = best.account
@@ -139,25 +229,81 @@ end
 
 -- Takes a task out of every set that a slot-holding task is in.
 local function free(id, task)
-  redis.call('SREM', key('slots', task.account, (split_class(task.class))), id)
+  for _, set in ipairs({'slots', 'transit', 'unknown'}) do
+    redis.call('SREM', lane_key(set, task), id)
+  end
   redis.call('SREM', key('places', task.team), id)
   redis.call('ZREM', key('leases'), id)
   redis.call('ZREM', key('due'), id)
 end
 
--- claimed | sending -> queued, at its old place. The slot is free.
+-- claimed | sending -> queued, at its old place. The slot is free, and it cost its team nothing.
 local function requeue(id, task)
   free(id, task)
+  charge(task.team, -1)
   redis.call('HSET', task_key(id), 'status', 'queued')
   redis.call('HDEL', task_key(id), 'account', 'provider', 'api_key_id')
-  enqueue(id, task.class, task.team, task.order)
+  enqueue(id, task)
 end
 
--- sending | unknown | in_progress -> completed | failed. `fields` is a flat list of what to
--- remember.
-local function finish(id, task, status, now, retention_ms, fields)
-  free(id, task)
-  redis.call('DEL', key('images', id))
-  redis.call('HSET', task_key(id), 'status', status, 'ended_ms', now, unpack(fields))
-  redis.call('PEXPIRE', task_key(id), retention_ms)
+-- any that has not ended -> completed | failed | cancelled. `fields` is a flat list of what to
+-- remember. The ledger gets its one entry here and nowhere else: `outcome` is 'charged', 'free',
+-- or 'unknown' where the vendor may have made what nobody saw.
+local function finish(id, task, status, outcome, fields, rules)
+  local wall = wall_ms()
+  if task.status == 'queued' then dequeue(id, task) else free(id, task) end
+  drop_images(id, task)
+  redis.call('HSET', task_key(id), 'status', status, 'ended_ms', wall, unpack(fields))
+  redis.call('PEXPIRE', task_key(id), rules.retention_ms)
+  redis.call('XADD', key('ledger'), 'MINID', '~', string.format('%d', wall - rules.ledger_ms), '*',
+    'task', id, 'team', task.team, 'class', task.class, 'account', task.account or '',
+    'claim', task.claim, 'status', status, 'outcome', outcome, 'price_fen', task.price_fen)
+end
+
+-- The breaker -------------------------------------------------------------------------------
+
+-- sending -> unknown: the submit's answer was lost. The slot stays, for a long hold. Several in
+-- a row, or as many unknown outcomes as the lane may have, and it is tried with one task at a
+-- time: after a short pause, and after a long one once each try costs a slot beyond the cap.
+local function lose(id, task, reason, now, rules)
+  local model = split_class(task.class)
+  redis.call('SMOVE', lane_key('transit', task), lane_key('unknown', task), id)
+  redis.call('HSET', task_key(id), 'status', 'unknown', 'last_reason', reason)
+  redis.call('ZADD', key('leases'), now + rules.unknown_hold_ms, id)
+  drop_images(id, task)
+  local losses = redis.call('HINCRBY', lane_key('breaker', task), 'losses', 1)
+  local unknown = redis.call('SCARD', lane_key('unknown', task))
+  local cap = unknown_cap(task.provider, model, task.account)
+  if losses >= rules.breaker_losses or unknown >= cap then
+    local pause_ms = unknown > cap and rules.trial_ms or rules.breaker_ms
+    redis.call('HSET', lane_key('breaker', task), 'trial_at', now + pause_ms)
+  end
+end
+
+-- The vendor answered a submit, whatever it said: the lane's breaker is closed.
+local function heard(task) redis.call('DEL', lane_key('breaker', task)) end
+
+-- Where a task stands -----------------------------------------------------------------------
+
+-- What stands before a task of this team that has `rank` others of the team before it. Teams are
+-- served by their tags, so of each other team go as many first as have the smaller tag; of two
+-- that are equal, the older. Caps of other teams are left out: they may rise, and they only make
+-- the truth better than what was told.
+-- Returns {position (1: the next to go), position within the team, slots that serve the class,
+-- the team's cap}.
+local function place(class, team, rank, order, now)
+  local _, _, slots = roomiest(class, now)
+  local own = math.max(tonumber(redis.call('HGET', key('tags'), team) or 0), virtual_time())
+    + rank / weight_of(team)
+  local position = rank + 1
+  for _, other in ipairs(teams_in_order(class)) do
+    if other.team ~= team and other.tag <= own then
+      local first = math.ceil((own - other.tag) * weight_of(other.team))
+      if other.tag + first / weight_of(other.team) == own and other.order < order then
+        first = first + 1
+      end
+      position = position + math.min(first, redis.call('ZCARD', key('queue', class, other.team)))
+    end
+  end
+  return {position, rank + 1, slots, cap_of(team)}
 end

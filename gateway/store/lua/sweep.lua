@@ -1,36 +1,60 @@
--- Move on what a process left behind: leases that ran out.
+-- Move on what a process left behind, and what has waited long enough:
 --
---   claimed  -> queued    nothing was sent; back to its old place
---   sending  -> unknown   something may have been sent; a long hold starts
---   unknown  -> failed    the hold is over; the outcome stays unknown for good
+--   claimed, its lease over   -> queued    nothing was sent; back to its old place
+--                             -> failed    that happened too often in a row: it may be what kills
+--                                          the processes that take it
+--   sending, its lease over   -> unknown   something may have been sent; a long hold starts
+--   unknown, its hold over    -> failed    the outcome stays unknown for good
+--   queued past its deadline  -> failed
 --
--- ARGV  lease of a claim in ms, hold of an unknown outcome in ms, ms that an ended record is
---       kept, the most to move, error code and message for those given up
--- Returns {requeued ids, unknown ids, given up ids, claims as a flat list}.
+-- and forget the idempotency keys whose time is over.
+--
+-- ARGV  rules, the most of each to move, JSON {"unknown": fields, "poison": fields, "timeout":
+--       fields}: what to remember of those that failed, as flat lists
+-- Returns {ids requeued, unknown, given up, poisoned, timed out; claims as a flat list}.
 -- Safe to run twice, and by any number of processes: each move is decided by the record.
 
-local lease_ms, hold_ms, retention_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local most, code, message = tonumber(ARGV[4]), ARGV[5], ARGV[6]
-local now = now_ms()
-local requeued, unknown, given_up = {}, {}, {}
+local rules, most, fields = cjson.decode(ARGV[1]), tonumber(ARGV[2]), cjson.decode(ARGV[3])
+local now = clock_ms()
+local requeued, unknown, given_up, poisoned, timed_out = {}, {}, {}, {}, {}
 
-local over = redis.call('ZRANGEBYSCORE', key('leases'), '-inf', now, 'LIMIT', 0, most)
-for _, id in ipairs(over) do
-  local task = hash(redis.call('HGETALL', task_key(id)))
+local function over(zset) return redis.call('ZRANGEBYSCORE', key(zset), '-inf', now, 'LIMIT', 0, most) end
+
+for _, id in ipairs(over('leases')) do
+  local task = read_task(id)
   if task.status == 'claimed' then
-    requeue(id, task)
-    requeued[#requeued + 1] = id
+    if redis.call('HINCRBY', task_key(id), 'drops', 1) > rules.poison_claims then
+      finish(id, task, 'failed', 'free', fields.poison, rules)
+      poisoned[#poisoned + 1] = id
+    else
+      requeue(id, task)
+      requeued[#requeued + 1] = id
+    end
   elseif task.status == 'sending' then
-    redis.call('HSET', task_key(id), 'status', 'unknown', 'last_reason', 'no answer was recorded')
-    redis.call('ZADD', key('leases'), now + hold_ms, id)
-    redis.call('DEL', key('images', id))
+    lose(id, task, 'no answer was recorded', now, rules)
     unknown[#unknown + 1] = id
   elseif task.status == 'unknown' then
-    finish(id, task, 'failed', now, retention_ms, {'error_code', code, 'error_message', message})
+    finish(id, task, 'failed', 'unknown', fields.unknown, rules)
     given_up[#given_up + 1] = id
   else
     redis.call('ZREM', key('leases'), id)
   end
 end
 
-return {requeued, unknown, given_up, claim_next(#requeued + #given_up, now, lease_ms)}
+for _, id in ipairs(over('deadlines')) do
+  local task = read_task(id)
+  if task.status == 'queued' then
+    finish(id, task, 'failed', 'free', fields.timeout, rules)
+    timed_out[#timed_out + 1] = id
+  else
+    redis.call('ZREM', key('deadlines'), id)
+  end
+end
+
+for _, name in ipairs(over('remembered')) do
+  redis.call('DEL', key('idempotency', name))
+  redis.call('ZREM', key('remembered'), name)
+end
+
+local freed = #requeued + #given_up + #poisoned
+return {requeued, unknown, given_up, poisoned, timed_out, claim_next(freed, now, rules)}

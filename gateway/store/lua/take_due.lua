@@ -1,22 +1,22 @@
 -- Take tasks that are due for a look, so that no other process looks at them meanwhile.
 --
--- ARGV  the most to take, ms after which somebody else may take them again
+-- ARGV  rules, the most to take
 -- Returns {ms until the next one is due (-1 for none), then for each one taken: id, claim number,
--- account, API key id, provider task id, ms since the vendor accepted it}.
+-- account, API key id, provider task id, class, ms since the vendor accepted it}.
 -- Safe to run twice: a second look at the vendor costs a request and changes nothing.
 
-local most, lease_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
-local now = now_ms()
+local rules, most = cjson.decode(ARGV[1]), tonumber(ARGV[2])
+local now = clock_ms()
 local due = redis.call('ZRANGEBYSCORE', key('due'), '-inf', now, 'LIMIT', 0, most)
 local taken = {}
 
 for _, id in ipairs(due) do
-  local task = hash(redis.call('HGETALL', task_key(id)))
+  local task = read_task(id)
   if task.status == 'in_progress' then
-    redis.call('ZADD', key('due'), now + lease_ms, id)
+    redis.call('ZADD', key('due'), now + rules.look_lease_ms, id)
     redis.call('HINCRBY', task_key(id), 'looks', 1)
     taken[#taken + 1] = {id, task.claim, task.account, task.api_key_id, task.provider_task_id,
-      now - tonumber(task.submitted_ms)}
+      task.class, now - tonumber(task.running_since)}
   else
     redis.call('ZREM', key('due'), id)
   end

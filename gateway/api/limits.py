@@ -1,0 +1,56 @@
+"""What a key may use, and how long it would wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from starlette.requests import Request
+
+from gateway.api.deps import Services, caller
+from gateway.domain.catalog import ModelSpec
+from gateway.domain.ports import ClassLimits, TeamLimits
+from gateway.domain.submission import QueueBounds
+
+
+def router(services: Services) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/v1/limits", name="own limits")
+    async def limits(request: Request) -> JSONResponse:
+        team = caller(request, services.directory)
+        own, models = await services.admission.limits(team)
+        return JSONResponse(
+            {
+                "team": team.name,
+                "slots": {"limit": own.cap, "in_flight": own.in_flight},
+                "queue": _queue(own, services.queue_bounds),
+                "models": [
+                    _model(spec, limits) for spec, limits in zip(models, own.classes, strict=True)
+                ],
+            }
+        )
+
+    return routes
+
+
+def _queue(own: TeamLimits, bounds: QueueBounds) -> dict[str, int]:
+    return {
+        "tasks": sum(each.waiting for each in own.classes),
+        "tasks_limit": bounds.team_tasks,
+        "bytes": own.waiting_bytes,
+        "bytes_limit": bounds.team_bytes,
+    }
+
+
+def _model(spec: ModelSpec, limits: ClassLimits) -> dict[str, Any]:
+    """How a video of this model would stand that is submitted now."""
+    place = limits.place
+    starts_in = 0 if place.position == 0 else place.starts_in_seconds(spec.task_seconds)
+    return {
+        "model": spec.name,
+        "waiting": limits.waiting,
+        "next_position": place.position,
+        "estimated_start_seconds": starts_in,
+    }

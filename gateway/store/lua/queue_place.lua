@@ -1,0 +1,11 @@
+-- Where a queued task stands.
+--
+-- ARGV  rules, task id
+-- Returns a place (see place); empty if it does not wait.
+
+local id = ARGV[2]
+local task = read_task(id)
+
+if task.status ~= 'queued' then return {} end
+local rank = redis.call('ZRANK', key('queue', task.class, task.team), id)
+return place(task.class, task.team, rank, tonumber(task.order), clock_ms())

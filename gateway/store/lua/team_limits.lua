@@ -1,0 +1,17 @@
+-- What a team has, and how long a new task of each class would wait.
+--
+-- ARGV  rules, team, then classes
+-- Returns {places taken, cap, bytes waiting, then for each class: {tasks waiting, place of a new
+-- one (see place); its position is 0 if it would start at once}}.
+
+local team, now, classes = ARGV[2], clock_ms(), {}
+
+for i = 3, #ARGV do
+  local class = ARGV[i]
+  local waiting = redis.call('ZCARD', key('queue', class, team))
+  local stands = place(class, team, waiting, math.huge, now)
+  if stands[1] == 1 and has_place(team) and roomiest(class, now) then stands[1] = 0 end
+  classes[#classes + 1] = {waiting, stands}
+end
+return {redis.call('SCARD', key('places', team)), cap_of(team),
+  tonumber(redis.call('HGET', key('bytes'), team) or 0), unpack(classes)}
