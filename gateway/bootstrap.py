@@ -18,8 +18,8 @@ from gateway.failpoints import Failpoint, Failpoints, Failure
 from gateway.lifecycle.admission import Admission
 from gateway.lifecycle.background import Background
 from gateway.lifecycle.dispatcher import Dispatcher
-from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.look_schedule import LookSchedule
+from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.poller import Poller
 from gateway.lifecycle.settlement import Settlement
 from gateway.providers import PROVIDERS
@@ -27,8 +27,8 @@ from gateway.providers.http import open_provider_http
 from gateway.settings import ModelSettings, Settings, WrongSettings
 from gateway.store.connection import Store, open_store, understood
 from gateway.store.embedded import EmbeddedStore
-from gateway.store.slots import SlotStore
 from gateway.store.health import check_store
+from gateway.store.slots import SlotStore
 from gateway.store.tasks import Rules, TaskStore
 
 log = logging.getLogger(__name__)

@@ -71,12 +71,15 @@ def demo(keep: bool) -> None:
     sys.exit(run(keep=keep))
 
 
-@cli.command()
+@cli.group(invoke_without_command=True)
 @click.option("--verify", is_flag=True, help="Compare slots with records; exit 1 on a difference.")
-def slots(verify: bool) -> None:
-    """Show who holds which slots of which account."""
+@click.pass_context
+def slots(context: click.Context, verify: bool) -> None:
+    """Show who holds which slots of which account; release one by hand."""
     from gateway.slots_command import show, verify_slots
 
+    if context.invoked_subcommand is not None:
+        return
     settings = _settings(log_level="warning")
     if not verify:
         asyncio.run(show(settings))
@@ -87,6 +90,30 @@ def slots(verify: bool) -> None:
     if differences:
         sys.exit(1)
     click.echo("slots and records agree")
+
+
+@slots.command("release")
+@click.argument("task_id", metavar="TASK")
+@click.option("--reason", required=True, help="Why; kept in the audit.")
+@click.option("--force", is_flag=True, help="Also a task that runs and is not overdue.")
+def release_slot(task_id: str, reason: str, force: bool) -> None:
+    """Free the slot of a task that is overdue, or whose outcome is unknown.
+
+    The task fails and is not billed. Nothing proves that the vendor is done with it: if it is not,
+    the account will be over its limit until then.
+    """
+    from gateway.slots_command import release
+
+    click.echo(asyncio.run(release(_settings(log_level="warning"), task_id, reason, force=force)))
+
+
+@cli.command()
+@click.option("--last", default=50, show_default=True, help="So many entries, the latest.")
+def audit(last: int) -> None:
+    """Show what operators did, and why."""
+    from gateway.slots_command import show_audit
+
+    asyncio.run(show_audit(_settings(log_level="warning"), last))
 
 
 def _settings(log_level: str | None = None) -> Settings:

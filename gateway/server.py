@@ -47,7 +47,11 @@ def serve(settings: Settings, *, with_worker: bool, announce: Callable[[str], No
             uvloop.run(_serve(settings, url, key, sockets, with_worker, stop_asked))
         else:
             child = partial(_serve_child, settings, with_worker, sockets)
-            run_fleet(settings.workers, child, stop_seconds=_REQUEST_SECONDS + 2 * drain + 5)
+            run_fleet(
+                settings.workers,
+                child,
+                stop_seconds=settings.drain_delay_seconds + _REQUEST_SECONDS + 2 * drain + 5,
+            )
 
 
 def work(settings: Settings, *, announce: Callable[[str], None]) -> None:
@@ -119,7 +123,7 @@ async def _serve(
             # walk it again and again (they showed as pauses of 40 ms under load).
             gc.collect()
             gc.freeze()
-            await _listen_until(stop, apps, sockets)
+            await _listen_until(stop, settings.drain_delay_seconds, apps, sockets)
 
 
 @asynccontextmanager
@@ -128,8 +132,9 @@ async def _running(
 ) -> AsyncIterator[asyncio.Event]:
     """The background work beside the API; the event tells that the limits are in the store.
 
-    The API answers before that (with a 503 while the store is away), but is not ready. At the end
-    what is on the wire is finished: the answer to a submit cannot be had again.
+    The API answers before that (with a 503 while the store is away), but is not ready. From the
+    stop on nothing is claimed, and what was claimed and not sent is given back. What is on the wire
+    is finished: the answer to a submit cannot be had again.
     """
     started = asyncio.Event()
 
@@ -143,22 +148,35 @@ async def _running(
             stop.set()  # a store that refuses our scripts, for instance: nothing can go on
             raise
 
-    background = asyncio.create_task(run())
+    async def leave() -> None:
+        await stop.wait()
+        gateway.dispatcher.stop()
+        gateway.background.stop()
+        if not started.is_set():
+            background.cancel()
+
+    background, leaving = asyncio.create_task(run()), asyncio.create_task(leave())
     try:
         yield started
     finally:
-        background.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await background
-        with contextlib.suppress(TimeoutError):
+        stop.set()
+        await leaving
+        try:
             async with asyncio.timeout(drain_seconds):
-                gateway.dispatcher.stop()  # first, for a look may still hand on a slot
+                with contextlib.suppress(asyncio.CancelledError):
+                    await background
                 await gateway.poller.drain()
                 await gateway.dispatcher.drain()
+        except TimeoutError:
+            log.warning("stopping with work under way: others will take it over")
+            background.cancel()
 
 
 async def _listen_until(
-    stop: asyncio.Event, apps: list[ASGIApp], sockets: list[socket.socket]
+    stop: asyncio.Event,
+    drain_delay_seconds: float,
+    apps: list[ASGIApp],
+    sockets: list[socket.socket],
 ) -> None:
     servers = [
         _Server(
@@ -177,6 +195,8 @@ async def _listen_until(
 
     async def stop_servers() -> None:
         await stop.wait()
+        # Not ready, and still listening: a load balancer needs a moment to send nothing more.
+        await asyncio.sleep(drain_delay_seconds)
         for server in servers:
             server.should_exit = True
 

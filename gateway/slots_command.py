@@ -1,11 +1,17 @@
-"""`gateway slots`: who holds what, and whether slots and records agree."""
+"""`gateway slots` and `gateway audit`: who holds what, whether slots and records agree, what an
+operator did about it."""
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
 import time
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Literal
 
+from click import ClickException
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -39,6 +45,57 @@ async def verify_slots(settings: Settings) -> list[str]:
     with _existing_store(settings) as url:
         async with open_pool(settings, url) as pool:
             return await pool.slots.verify(pool.teams)
+
+
+async def release(settings: Settings, task_id: str, reason: str, *, force: bool) -> str:
+    """Free a task's slot by hand; return what was done, as a sentence.
+
+    Raises:
+        ClickException: there is no such task, it holds no slot that may be released, or not yet.
+    """
+    with _existing_store(settings) as url:
+        async with open_pool(settings, url) as pool:
+            task = await pool.tasks.get(task_id)
+            if task is None:
+                raise ClickException(f"there is no task {task_id}")
+            if task.status not in (Status.UNKNOWN, Status.IN_PROGRESS):
+                raise ClickException(
+                    f"{task_id} is {task.status}: only a task that is unknown or in_progress "
+                    "has a slot to release"
+                )
+            overdue = task.overdue(time.time(), settings.max_age_seconds)
+            if task.status is Status.IN_PROGRESS and not overdue and not force:
+                raise ClickException(
+                    f"{task_id} runs since {_age(task)} and is not overdue "
+                    "(GATEWAY_MAX_AGE_SECONDS); --force releases it all the same"
+                )
+            if not await pool.tasks.release(task, _operator(), reason.strip()):
+                raise ClickException(f"{task_id} is no longer {task.status}; look again")
+            return f"released the slot of {task_id} on {task.account}; it was {task.status}"
+
+
+async def show_audit(settings: Settings, last: int) -> None:
+    """Print the latest entries of the audit, oldest first."""
+    with _existing_store(settings) as url:
+        async with open_pool(settings, url) as pool:
+            entries = await pool.tasks.audit(last)
+    console, table = Console(), Table(box=None, pad_edge=False)
+    for column in ("at", "who", "action", "on", "before", "after", "reason"):
+        table.add_column(column, no_wrap=True)
+    for entry in entries:
+        at = datetime.fromtimestamp(entry.at_ms / 1000).astimezone().isoformat(timespec="seconds")
+        row = (entry.who, entry.action, entry.on, entry.before, entry.after, entry.reason)
+        table.add_row(at, *map(escape, row))
+    console.width = max(console.width, _width(console, table))
+    console.print(table)
+
+
+def _operator() -> str:
+    """Who is at the keyboard, as far as the machine knows."""
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except OSError:  # a user id without a name, as in a container
+        return f"uid {os.getuid()}@{socket.gethostname()}"
 
 
 def _existing_store(settings: Settings) -> AbstractContextManager[str]:

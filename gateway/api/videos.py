@@ -154,7 +154,7 @@ async def _outcome(services: Services, admitted: Admitted) -> Task:
 async def _queue_headers(
     services: Services, task: Task, place: QueuePlace | None
 ) -> dict[str, str]:
-    """Where it stands; 0 when it waits for nothing. An estimate that nobody can make is left out."""
+    """Where it stands; 0 when it waits for nothing. What nobody can estimate is left out."""
     if task.status is not Status.QUEUED:
         return {"x-queue-position": "0", "x-estimated-start-seconds": "0"}
     if place is None:

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from gateway.domain.errors import InvalidField, MissingField, PromptTooLong, UnknownModel
 from gateway.domain.video import VideoRequest
 
-
 # No vendor publishes how long a video takes; users tell of one to a few minutes.
 _ASSUMED_SECONDS = 60.0
 

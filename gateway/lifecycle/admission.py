@@ -17,7 +17,7 @@ from gateway.domain.errors import (
     StoreUnavailable,
     UnknownModel,
 )
-from gateway.domain.ports import Admitted, NotAdmitted, NotAdmittedBecause, TeamLimits, Tasks
+from gateway.domain.ports import Admitted, NotAdmitted, NotAdmittedBecause, Tasks, TeamLimits
 from gateway.domain.submission import QueuePlace, Submission
 from gateway.domain.task import Task, new_task_id
 from gateway.domain.team import Team

@@ -6,6 +6,7 @@ Any number of processes may run them at once; what each does is claimed in the s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -24,18 +25,23 @@ _BATCH = 50
 
 
 class Background:
-    """Runs the loops until it is cancelled. Nothing short of that ends them."""
+    """Runs the loops until it is told to stop. Nothing short of that ends them."""
 
     def __init__(self, tasks: Tasks, dispatcher: Dispatcher, poller: Poller) -> None:
         self._tasks = tasks
         self._dispatcher = dispatcher
         self._poller = poller
+        self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(_repeat("looks", self._poller.step))
-            loops.create_task(_repeat("queue", self._claim_step))
-            loops.create_task(_repeat("sweep", self._sweep_step))
+            loops.create_task(self._repeat("looks", self._poller.step))
+            loops.create_task(self._repeat("queue", self._claim_step))
+            loops.create_task(self._repeat("sweep", self._sweep_step))
+
+    def stop(self) -> None:
+        """End each loop after its step: claims that the store is just handing out are not lost."""
+        self._stopping.set()
 
     async def _claim_step(self) -> float:
         claims = await self._tasks.claim_waiting(_BATCH)
@@ -57,26 +63,28 @@ class Background:
         self._dispatcher.dispatch(swept.claims)
         return _SWEEP_EVERY_SECONDS
 
-
-async def _repeat(name: str, step: Callable[[], Awaitable[float]]) -> None:
-    """Make a step again and again, after the seconds it returns; wait out whatever goes wrong."""
-    failures = 0
-    while True:
-        try:
-            pause = await step()
-            if failures:
-                log.info("%s: going on after %d failed tries", name, failures)
-            failures = 0
-        except StoreUnavailable:
-            if not failures:
-                log.warning("%s: the store is away", name)
-            failures += 1
-            pause = _back_off(failures, 1.0)
-        except Exception:
-            log.exception("%s: a step failed", name)
-            failures += 1
-            pause = _back_off(failures, 5.0)
-        await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - only jitter
+    async def _repeat(self, name: str, step: Callable[[], Awaitable[float]]) -> None:
+        """Make a step again and again, after the seconds it returns; wait out what goes wrong."""
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                pause = await step()
+                if failures:
+                    log.info("%s: going on after %d failed tries", name, failures)
+                failures = 0
+            except StoreUnavailable:
+                if not failures:
+                    log.warning("%s: the store is away", name)
+                failures += 1
+                pause = _back_off(failures, 1.0)
+            except Exception:
+                log.exception("%s: a step failed", name)
+                failures += 1
+                pause = _back_off(failures, 5.0)
+            pause *= random.uniform(0.8, 1.2)  # noqa: S311 - only jitter
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._stopping.wait()
 
 
 def _back_off(failures: int, longest: float) -> float:

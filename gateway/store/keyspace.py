@@ -1,36 +1,36 @@
 """Every key of a pool. All carry one hash tag, so a pool lives on one shard of any cluster.
 
-| key                             | type   | holds                                  | lives            |
-| ------------------------------- | ------ | -------------------------------------- | ---------------- |
-| task:<id>                       | hash   | the record of a task                   | retention        |
-| images:<id>                     | string | JSON array of a task's images          | until submitted  |
-| queue:<class>:<team>            | zset   | waiting task ids by order of arrival   | while any wait   |
-| waiting:<class>                 | set    | teams with waiting tasks               | while any wait   |
-| classes                         | set    | classes with waiting tasks             | while any wait   |
-| deadlines                       | zset   | waiting task ids: until when           | while any wait   |
-| slots:<account>:<model>         | set    | ids of tasks that hold a slot there    | while any hold   |
-| transit:<account>:<model>       | set    | of these, the claimed and sending ones | while any        |
-| unknown:<account>:<model>       | set    | of these, the unknown ones             | while any        |
-| breaker:<account>:<model>       | hash   | lost answers in a row; when to try     | until an answer  |
-| places:<team>                   | set    | ids of tasks in a place of the team    | while any hold   |
-| leases                          | zset   | claimed, sending, unknown: until when  | while any hold   |
-| due                             | zset   | in_progress: when to look next         | while any run    |
-| idempotency:<team>:<key digest> | string | task id, digest of its request         | its own time     |
-| remembered                      | zset   | names of these: until when             | while any        |
-| ledger                          | stream | one entry for each ended task          | ledger time      |
-| audit                           | stream | what operators did                     | the latest       |
-| bytes                           | hash   | team -> bytes of what waits            | permanent        |
-| tags                            | hash   | team -> how much it was given          | permanent        |
-| virtual                         | string | the tag of the latest start            | permanent        |
-| clock                           | hash   | wall: last seen; now: logical time     | permanent        |
-| rests                           | hash   | what is left alone: until when, why    | permanent        |
-| limits:<provider>:<model>       | hash   | account -> tasks in flight             | permanent        |
-| unknown_caps:<provider>:<model> | hash   | account -> unknown ones of these       | permanent        |
-| limited                         | set    | names of the limits, to renew them     | permanent        |
-| caps                            | hash   | team -> tasks in flight                | permanent        |
-| weights                         | hash   | team -> its share, by proportion       | permanent        |
-| settings                        | string | the JSON that the five above are from  | permanent        |
-| order                           | string | the last order number given            | permanent        |
+| key                             | type   | holds                               | lives           |
+| ------------------------------- | ------ | ----------------------------------- | --------------- |
+| task:<id>                       | hash   | the record of a task                | retention       |
+| images:<id>                     | string | JSON array of a task's images       | until submitted |
+| queue:<class>:<team>            | zset   | waiting task ids, oldest first      | while any wait  |
+| waiting:<class>                 | set    | teams with waiting tasks            | while any wait  |
+| classes                         | set    | classes with waiting tasks          | while any wait  |
+| deadlines                       | zset   | waiting task ids: until when        | while any wait  |
+| slots:<account>:<model>         | set    | ids of tasks that hold a slot there | while any hold  |
+| transit:<account>:<model>       | set    | of these, the claimed and sending   | while any       |
+| unknown:<account>:<model>       | set    | of these, the unknown ones          | while any       |
+| breaker:<account>:<model>       | hash   | lost answers in a row, when to try  | until an answer |
+| places:<team>                   | set    | ids of tasks in a place of the team | while any hold  |
+| leases                          | zset   | what is leased or held: until when  | while any hold  |
+| due                             | zset   | in_progress: when to look next      | while any run   |
+| idempotency:<team>:<key digest> | string | task id, digest of its request      | its own time    |
+| remembered                      | zset   | names of these: until when          | while any       |
+| ledger                          | stream | one entry for each ended task       | ledger time     |
+| audit                           | stream | what operators did                  | the latest      |
+| bytes                           | hash   | team -> bytes of what waits         | permanent       |
+| tags                            | hash   | team -> how much it was given       | permanent       |
+| virtual                         | string | the tag of the latest start         | permanent       |
+| clock                           | hash   | wall: last seen; now: logical time  | permanent       |
+| rests                           | hash   | what is left alone, until when, why | permanent       |
+| limits:<provider>:<model>       | hash   | account -> tasks in flight          | permanent       |
+| unknown_caps:<provider>:<model> | hash   | account -> unknown ones of these    | permanent       |
+| limited                         | set    | names of the limits, to renew them  | permanent       |
+| caps                            | hash   | team -> tasks in flight             | permanent       |
+| weights                         | hash   | team -> its share, by proportion    | permanent       |
+| settings                        | string | the JSON that these are from        | permanent       |
+| order                           | string | the last order number given         | permanent       |
 
 "Retention" counts from a task's end; until then its record has no lifetime. Images of a task
 that was never admitted go after ten minutes. The permanent ones are bounded by the settings.

@@ -100,6 +100,19 @@ class Rules:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One thing that an operator did. Times are Unix milliseconds by the store's clock."""
+
+    at_ms: int
+    who: str
+    action: str
+    on: str
+    before: str
+    after: str
+    reason: str
+
+
 class TaskStore:
     """Fits the port `Tasks`. Ended tasks never change, so the latest are also kept in memory:
     those can still be read while the store is away."""
@@ -206,6 +219,14 @@ class TaskStore:
             "release", task.id, task.status, who, reason, _AUDIT_ENTRIES, *fields
         )
         return bool(released)
+
+    async def audit(self, last: int) -> list[AuditEntry]:
+        """What operators did, oldest first; the last so many."""
+        redis, keys = self._store.redis, self._store.keys
+        read = await self._store.answer("read_audit", redis.xrevrange(keys.audit, count=last))
+        return [
+            AuditEntry(**(entry | {"at_ms": int(entry["at_ms"])})) for _, entry in reversed(read)
+        ]
 
     async def mark_sending(self, claim: Claim, api_key_id: str) -> bool:
         """Whether the claim still holds, so that the submit may leave."""

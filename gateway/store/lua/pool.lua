@@ -70,19 +70,22 @@ end
 
 -- Start-time fair queueing: a team's tag says how much it was given, divided by its weight, and
 -- the team with the smallest goes first. `virtual` is the tag of the latest start: a team that
--- asked for nothing meanwhile does not save up for later, it joins there.
+-- asked for nothing meanwhile does not save up for later, it joins there. Tags are whole numbers,
+-- so that what is told of an order and what then happens are computed alike.
 local function virtual_time() return tonumber(redis.call('GET', key('virtual')) or 0) end
 
-local function weight_of(team) return tonumber(redis.call('HGET', key('weights'), team) or 1) end
+-- What one task adds to its team's tag: a million for the weight of one.
+local function step_of(team)
+  return math.floor(1e6 / tonumber(redis.call('HGET', key('weights'), team) or 1) + 0.5)
+end
 
 local function charge(team, times)
   local tag = tonumber(redis.call('HGET', key('tags'), team) or 0)
   if times > 0 then
     tag = math.max(tag, virtual_time())
-    redis.call('SET', key('virtual'), string.format('%.17g', tag))
+    redis.call('SET', key('virtual'), tag)
   end
-  tag = tag + times / weight_of(team)
-  redis.call('HSET', key('tags'), team, string.format('%.17g', tag))
+  redis.call('HSET', key('tags'), team, tag + times * step_of(team))
 end
 
 local function enqueue(id, task)
@@ -294,12 +297,13 @@ local function heard(task) redis.call('DEL', lane_key('breaker', task)) end
 local function place(class, team, rank, order, now)
   local _, _, slots = roomiest(class, now)
   local own = math.max(tonumber(redis.call('HGET', key('tags'), team) or 0), virtual_time())
-    + rank / weight_of(team)
+    + rank * step_of(team)
   local position = rank + 1
   for _, other in ipairs(teams_in_order(class)) do
     if other.team ~= team and other.tag <= own then
-      local first = math.ceil((own - other.tag) * weight_of(other.team))
-      if other.tag + first / weight_of(other.team) == own and other.order < order then
+      local step = step_of(other.team)
+      local first = math.ceil((own - other.tag) / step)
+      if other.tag + first * step == own and other.order < order then
         first = first + 1
       end
       position = position + math.min(first, redis.call('ZCARD', key('queue', class, other.team)))
