@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway.store.connection import Store
-from tests.harness import Processes, processes_titled, run_command
+from tests.harness import Processes, processes_titled, run_command, wait_until
 
 
 def test_slots_shows_who_holds_what_and_how_many_wait(processes: Processes):
@@ -95,6 +96,52 @@ def test_a_gateway_asked_to_stop_starts_nothing_more(processes: Processes):
     assert "0/1" in shown
     assert "waiting for cogvideox-3@bigmodel" in shown
     assert run_command("slots", "--verify", **settings).returncode == 0
+
+
+def test_a_gateway_asked_to_stop_is_not_ready_and_answers_for_a_while(processes: Processes):
+    vendor = processes.simulator({"main": 1}, duration="3600")
+    settings = processes.settings(vendor, {"main": 1})
+    running = processes.gateway(vendor, {"main": 1}, GATEWAY_DRAIN_DELAY_SECONDS="600")
+    team = processes.caller(running)
+    team.created()
+    running.signal(signal.SIGTERM)
+    wait_until(lambda: team.http.get("/readyz").status_code == 503, what="not ready")
+    vendor.end_all()
+    # Still taken in, for whoever comes next; nothing is claimed here any more.
+    waiting = team.created()
+    assert "1 waiting for" in run_command("slots", **settings).stdout
+    other = processes.caller(processes.gateway(vendor, {"main": 1}))
+    wait_until(lambda: vendor.total()["accepted"] == 2, what="the other replica to take it up")
+    assert other.task(waiting)["task_status"] == "PROCESSING"
+    running.kill()
+
+
+def test_an_operator_releases_the_slot_of_an_overdue_task(processes: Processes):
+    vendor = processes.simulator({"main": 1}, duration="3600")
+    settings = processes.settings(vendor, {"main": 1}) | {"GATEWAY_MAX_AGE_SECONDS": "1"}
+    team = processes.caller(processes.gateway(vendor, {"main": 1}))
+    overdue, waiting = team.created(), team.created()
+
+    def release(task: str, *options: str, **changes: str) -> tuple[int, str]:
+        command = ("slots", "release", task, "--reason", "the vendor lost it", *options)
+        done = run_command(*command, **(settings | changes))
+        return done.returncode, done.stdout + done.stderr
+
+    assert run_command("slots", "release", overdue, **settings).returncode == 2  # no reason
+    early = release(overdue, GATEWAY_MAX_AGE_SECONDS="3600")
+    assert early[0] == 1
+    assert "--force" in early[1]
+    assert "queued" in release(waiting)[1]
+    assert "no task" in release("task_none")[1]
+    wait_until(lambda: "overdue" in run_command("slots", **settings).stdout, what="overdue")
+    status, said = release(overdue)
+    assert (status, said) == (0, f"released the slot of {overdue} on main; it was in_progress\n")
+    assert team.ended(overdue)["error"]["code"] == "released_by_operator"
+    wait_until(lambda: vendor.total()["submits"] >= 2, what="the slot to go on")
+    audit = run_command("audit", **settings).stdout
+    assert "slots.release" in audit
+    assert overdue in audit
+    assert "the vendor lost it" in audit
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.3, 0.5, 0.8])

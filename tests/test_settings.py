@@ -200,3 +200,11 @@ def test_a_shared_store_needs_an_admin_key_that_is_set(monkeypatch: pytest.Monke
     settings = load(monkeypatch, GATEWAY_REDIS_URL="redis://store:6379/0")
     with pytest.raises(WrongSettings, match="GATEWAY_ADMIN_KEY must be set"):
         admin_key(settings)
+
+
+def test_times_that_do_not_fit_together_are_named(monkeypatch: pytest.MonkeyPatch):
+    assert "GATEWAY_RETENTION_SECONDS" in refused(monkeypatch, GATEWAY_RETENTION_SECONDS="60")
+    span = '{"cogvideox-3": [60, 30]}'
+    assert "shorter" in refused(monkeypatch, GATEWAY_EXPECTED_SECONDS=span)
+    unknown = refused(monkeypatch, GATEWAY_EXPECTED_SECONDS='{"cogvideo": [30, 60]}')
+    assert "only cogvideox-3" in unknown

@@ -54,7 +54,8 @@ class LookSchedule:
     def _gap(self, expected: tuple[float, float], age_seconds: float) -> float:
         shortest, longest = expected
         left = max(0.0, longest - age_seconds)
-        # The factor that makes their number: the mean of the density over the tasks still running.
-        widest = 2 / 3 * (longest - shortest) / max(self.looks_per_task - 1, 0.5)
+        # The factor that makes their number: the mean of their density over the tasks that still
+        # run. A quarter, because gaps are whole (counted for 2 to 15 looks a task).
+        widest = 2 / 3 * (longest - shortest) / (self.looks_per_task - 0.25)
         gap = widest * math.sqrt(left / (longest - shortest)) if longest > shortest else 0.0
         return max(gap, widest * _SMALLEST_GAP, self.first_seconds * _SMALLEST_GAP)

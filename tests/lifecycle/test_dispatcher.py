@@ -2,93 +2,118 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.catalog import Catalog
 from gateway.domain.errors import StoreUnavailable
-from gateway.domain.provider_answers import Rest
-from gateway.domain.task import Status, new_task_id
+from gateway.domain.ports import Admitted
+from gateway.domain.submission import Submission
+from gateway.domain.task import Task, new_task_id
 from gateway.domain.team import Team
 from gateway.domain.video import VideoRequest
 from gateway.lifecycle.dispatcher import Dispatcher
+from gateway.lifecycle.look_schedule import LookSchedule
 from gateway.lifecycle.settlement import Settlement
 from gateway.providers.bigmodel import BigModel
 from gateway.providers.http import open_provider_http
 from gateway.store.connection import Store
 from gateway.store.slots import SlotStore
-from gateway.store.tasks import TaskStore, Timing
-from tests.harness import Processes, api_keys
+from gateway.store.tasks import TaskStore
+from tests.harness import Processes, Vendor, api_keys
+from tests.store.conftest import CLASS, HOUR, ROOMY, a_set_of_rules
 
-HOUR = 3600.0
 
+class Stumbling:
+    """The tasks of a real store; one step stumbles once, after it was made."""
 
-class LostAnswer:
-    """The tasks of a real store; the answer to one step is lost once, after it was made."""
-
-    def __init__(self, tasks: TaskStore, step: str) -> None:
-        self._tasks, self._step = tasks, step
+    def __init__(self, tasks: TaskStore, step: str, *, late_seconds: float | None = None) -> None:
+        self._tasks, self._step, self._late_seconds = tasks, step, late_seconds
 
     def __getattr__(self, name: str) -> Any:
         step = getattr(self._tasks, name)
         if name != self._step:
             return step
 
-        async def lose_answer(*args: Any) -> Any:
+        async def stumble(*args: Any) -> Any:
             self._step = ""
-            await step(*args)
-            raise StoreUnavailable("the answer was lost")
+            answer = await step(*args)
+            if self._late_seconds is None:
+                raise StoreUnavailable("the answer was lost")
+            await asyncio.sleep(self._late_seconds)
+            return answer
 
-        return lose_answer
+        return stumble
 
 
-async def _submitted(processes: Processes, store: Store, step: str) -> tuple[Status, int]:
-    """The task's status and the vendor's count after a submit in which a step's answer was lost."""
-    vendor = processes.simulator({"main": 1}, duration="3600")
+async def _submitted(
+    store: Store, base_url: str, step: str = "", late_seconds: float | None = None
+) -> Task:
+    """The task after a submit in which a step stumbled."""
     account = Account(
         name="main",
         provider="bigmodel",
-        base_url=vendor.base_url,
+        base_url=base_url,
         limit=1,
         api_keys=(ApiKey(api_keys("main")[0]),),
     )
-    timing = Timing(
-        claim_lease_seconds=HOUR,
-        sending_lease_seconds=HOUR,
-        unknown_hold_seconds=HOUR,
-        look_lease_seconds=HOUR,
-        retention_seconds=HOUR,
-        rest_seconds=dict.fromkeys(Rest, HOUR),
+    tasks = TaskStore(store, a_set_of_rules(), ROOMY, cached_tasks=0)
+    slots = SlotStore(store, {"main": account}, Catalog(), unknown_share=1)
+    await slots.configure([Team(name="films", cap=1)])
+    submission = Submission(request=VideoRequest(model="cogvideox-3", prompt="a cat"))
+    admitted = await tasks.admit(new_task_id(), "films", submission, CLASS, 100)
+    assert isinstance(admitted, Admitted)
+    stumbling = Stumbling(tasks, step, late_seconds=late_seconds)
+    schedule = LookSchedule(
+        expected_seconds={}, looks_per_task=7, first_seconds=HOUR, longest_seconds=HOUR
     )
-    tasks = TaskStore(store, timing, cached_tasks=0)
-    await SlotStore(store, {"main": account}, Catalog()).configure([Team(name="films", cap=1)])
-    request = VideoRequest(model="cogvideox-3", prompt="a cat")
-    task, claims = await tasks.admit(new_task_id(), "films", request, "cogvideox-3@bigmodel", 100)
-    stumbling = LostAnswer(tasks, step)
     async with open_provider_http(submit_seconds=5, looks_at_once=1) as http:
         dispatcher = Dispatcher(
             stumbling,
             Settlement(stumbling),
             {"bigmodel": BigModel(http)},
             {"main": account},
-            first_look_seconds=HOUR,
+            schedule,
             key_rest_seconds=HOUR,
+            send_window_seconds=0.2,
         )
-        dispatcher.dispatch(claims)
+        dispatcher.dispatch(admitted.claims)
         for _ in range(2):  # a task that was taken back goes again at once
-            assert await dispatcher.wait(task.id, 30)
-    after = await tasks.get(task.id)
+            assert await dispatcher.wait(admitted.task.id, 30)
+    after = await tasks.get(admitted.task.id)
     assert after is not None
-    return after.status, vendor.total()["accepted"]
+    return after
+
+
+def _vendor(processes: Processes) -> Vendor:
+    return processes.simulator({"main": 1}, duration="3600")
 
 
 async def test_a_mark_whose_answer_was_lost_is_taken_back_and_the_task_goes_again(
     processes: Processes, store: Store
 ):
-    assert await _submitted(processes, store, "mark_sending") == (Status.IN_PROGRESS, 1)
+    vendor = _vendor(processes)
+    task = await _submitted(store, vendor.base_url, "mark_sending")
+    assert (task.status, task.claim_number, vendor.total()["submits"]) == ("in_progress", 2, 1)
+
+
+async def test_a_process_held_up_after_its_mark_sends_nothing(processes: Processes, store: Store):
+    vendor = _vendor(processes)
+    task = await _submitted(store, vendor.base_url, "mark_sending", late_seconds=0.3)
+    assert (task.status, task.claim_number, vendor.total()["submits"]) == ("in_progress", 2, 1)
+    assert "held up" in (task.last_reason or "")
 
 
 async def test_an_acceptance_whose_record_was_not_answered_is_recorded_again(
     processes: Processes, store: Store
 ):
-    assert await _submitted(processes, store, "record_accepted") == (Status.IN_PROGRESS, 1)
+    vendor = _vendor(processes)
+    task = await _submitted(store, vendor.base_url, "record_accepted")
+    assert (task.status, vendor.total()["accepted"]) == ("in_progress", 1)
+
+
+async def test_where_no_connection_can_be_made_the_task_is_never_marked(store: Store):
+    task = await _submitted(store, "http://127.0.0.1:9/api/paas/v4")
+    assert (task.status, task.api_key_id) == ("queued", None)
+    assert (task.last_reason or "").startswith("not reached")

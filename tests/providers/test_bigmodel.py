@@ -29,6 +29,10 @@ KEY = ApiKey("main-key.one")
 REQUEST = VideoRequest(model="cogvideox-3", prompt="A cat is playing with a ball.")
 
 
+async def no_objection() -> None:
+    """Lets every request leave."""
+
+
 @pytest.fixture(scope="module")
 def simulated(shared: Processes) -> Vendor:
     return shared.simulator({"main": 2}, duration="3600")
@@ -57,7 +61,7 @@ async def provider() -> AsyncIterator[BigModel]:
 async def test_a_submit_is_accepted_and_looked_at(
     vendor: Vendor, account: Account, provider: BigModel
 ):
-    accepted = await provider.submit(account, KEY, "task_1-1", REQUEST)
+    accepted = await provider.submit(account, KEY, "task_1-1", REQUEST, no_objection)
     assert isinstance(accepted, Accepted)
     assert accepted.model == "cogvideox-3"
     assert await provider.look(account, KEY, accepted.provider_task_id) == Running()
@@ -88,7 +92,7 @@ async def test_what_cannot_be_known_is_lost_not_refused(
     vendor: Vendor, account: Account, provider: BigModel, fault: dict[str, Any]
 ):
     vendor.fault(on="submit", **fault)
-    assert isinstance(await provider.submit(account, KEY, "task_1-1", REQUEST), Lost)
+    assert isinstance(await provider.submit(account, KEY, "task_1-1", REQUEST, no_objection), Lost)
 
 
 async def test_a_refusal_is_read_nested_and_flat(
@@ -97,14 +101,41 @@ async def test_a_refusal_is_read_nested_and_flat(
     for envelope in ("nested", "flat"):
         vendor.no_faults()
         vendor.fault(on="submit", kind="error", code="1302", envelope=envelope)
-        answer = await provider.submit(account, KEY, "task_1-1", REQUEST)
+        answer = await provider.submit(account, KEY, "task_1-1", REQUEST, no_objection)
         assert isinstance(answer, Refused)
         assert answer.rest is Rest.CONCURRENCY
 
 
+async def test_nothing_is_sent_if_the_last_word_before_the_first_byte_is_no(
+    provider: BigModel, vendor: Vendor, account: Account
+):
+    class No(Exception):
+        pass
+
+    async def refuse() -> None:
+        raise No
+
+    with pytest.raises(No):
+        await provider.submit(account, KEY, "task_1-1", REQUEST, refuse)
+    assert vendor.total()["submits"] == 0
+
+
+async def test_a_vendor_that_is_slow_to_connect_surely_has_no_task(
+    vendor: Vendor, account: Account
+):
+    async def too_slow() -> None:
+        await asyncio.sleep(10)
+
+    async with open_provider_http(submit_seconds=0.2, looks_at_once=1) as http:
+        answer = await BigModel(http).submit(account, KEY, "task_1-1", REQUEST, too_slow)
+    assert isinstance(answer, Refused)
+    assert answer.rest is Rest.UNREACHABLE
+    assert vendor.total()["submits"] == 0
+
+
 async def test_a_redirect_is_not_followed(vendor: Vendor, account: Account, provider: BigModel):
     vendor.fault(on="submit", kind="redirect", location=f"{vendor.url}/elsewhere")
-    answer = await provider.submit(account, KEY, "task_1-1", REQUEST)
+    answer = await provider.submit(account, KEY, "task_1-1", REQUEST, no_objection)
     assert isinstance(answer, Refused)
     assert "other" not in vendor.stats()["requests"]
 
@@ -113,7 +144,7 @@ async def test_a_vendor_that_is_not_there_surely_has_no_task(provider: BigModel)
     nowhere = Account(
         name="main", provider="bigmodel", base_url="http://127.0.0.1:9", limit=1, api_keys=(KEY,)
     )
-    answer = await provider.submit(nowhere, KEY, "task_1-1", REQUEST)
+    answer = await provider.submit(nowhere, KEY, "task_1-1", REQUEST, no_objection)
     assert isinstance(answer, Refused)
     assert answer.rest is Rest.UNREACHABLE
     assert isinstance(await provider.look(nowhere, KEY, "1"), Running)
@@ -137,7 +168,7 @@ async def test_a_vendor_that_is_not_there_surely_has_no_task(provider: BigModel)
 async def test_an_odd_look_means_still_running(
     vendor: Vendor, account: Account, provider: BigModel, fault: dict[str, Any]
 ):
-    accepted = await provider.submit(account, KEY, "task_1-1", REQUEST)
+    accepted = await provider.submit(account, KEY, "task_1-1", REQUEST, no_objection)
     assert isinstance(accepted, Accepted)
     vendor.fault(on="look", **fault)
     answer = await provider.look(account, KEY, accepted.provider_task_id)
@@ -151,7 +182,7 @@ async def test_every_shape_of_a_failure_is_read(
 ):
     message = {} if shape == "status_only" else {"message": "no frames"}
     vendor.fault(on="submit", kind="task_fails", shape=shape, **message)
-    accepted = await provider.submit(account, KEY, "task_1-1", REQUEST)
+    accepted = await provider.submit(account, KEY, "task_1-1", REQUEST, no_objection)
     assert isinstance(accepted, Accepted)
     vendor.end_all()
     answer = await provider.look(account, KEY, accepted.provider_task_id)
