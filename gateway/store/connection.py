@@ -20,6 +20,7 @@ _AWAY = (
     exceptions.ClusterDownError,
     exceptions.ConnectionError,  # also while the server loads its data
     exceptions.MasterDownError,
+    exceptions.NoScriptError,  # it was started anew between the loading of a script and its run
     exceptions.OutOfMemoryError,
     exceptions.ReadOnlyError,
     exceptions.TimeoutError,

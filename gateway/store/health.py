@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 
+from gateway.domain.errors import StoreUnavailable
 from gateway.store.connection import Store
 
 log = logging.getLogger(__name__)
@@ -16,9 +17,12 @@ async def check_store(store: Store) -> str | None:
     """Log, loudly, what is doubtful; return what is unbearable, as a sentence.
 
     Raises:
-        StoreUnavailable: no answer came.
+        StoreUnavailable: no answer came, or it is still reading its files: until then it says
+            that it writes none.
     """
     info = await store.answer("info", store.redis.info("everything"))
+    if int(info.get("loading", 0)):
+        raise StoreUnavailable("the gateway's store is reading its files")
     # Valkey tells clients the version of the Redis it is compatible with (7.2), and its own apart.
     version = str(info.get("redis_version", "?"))
     if version.split(".")[0].isdigit() and int(version.split(".")[0]) < _OLDEST_VERSION:
