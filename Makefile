@@ -14,6 +14,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 # A virtual environment of its own for every SDK that the tests call us with.
 SDKS := zai-sdk
 SDK_VENVS := $(SDKS:%=.venv-sdk/%/.ready)
+# How many tasks `make soak` hands in.
+TASKS ?= 600
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .PHONY: help
@@ -68,6 +70,26 @@ format: $(VENV)/.ready ## Format the code and mend what ruff can mend
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure submits and cached results beside bare FastAPI and bare uvicorn
 	@$(BIN)/python -m bench
+
+.PHONY: looks
+looks: $(VENV)/.ready ## Measure slot time in use under a backlog against looks a task (some 6 minutes)
+	@$(BIN)/python -m bench.looks
+
+.PHONY: modelcheck
+modelcheck: $(VENV)/.ready ## Walk through every state of a task's life, crashes included (some 6 minutes)
+	@$(BIN)/python -m tests.modelcheck
+
+.PHONY: failpoints
+failpoints: $(VENV)/.ready ## Fail at every store call and every byte to the vendor (under 10 minutes)
+	@GATEWAY_TEST_FAILPOINTS=all $(BIN)/pytest tests/failpoints
+
+.PHONY: soak
+soak: $(VENV)/.ready ## Kill everything all the time for some minutes (TASKS=20000: over an hour)
+	@$(BIN)/python -m tests.soak --tasks $(TASKS) $(ARGS)
+
+.PHONY: mutants
+mutants: $(VENV)/.ready ## See that the suites find seeded faults (some minutes)
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 .PHONY: containers
 containers: $(VENV)/.ready ## Build the image for real and run the compose demo (Debian, root)

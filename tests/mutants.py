@@ -1,0 +1,211 @@
+"""Seeded faults: each breaks one promise, and the suite named beside it must notice.
+
+    python -m tests.mutants [NAME ...]
+
+Works on a copy of the checkout. A mutant that survives means a test that cannot fail; so does one
+whose text is no longer found, for then nobody knows what it tried. The model of a task's life has
+mutants of its own (`python -m tests.modelcheck --mutants-only`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).parent.parent
+
+
+class Suite(Enum):
+    """What a mutant is tried with, as arguments to Python."""
+
+    STATE_MACHINE = ("-m", "pytest", "-q", "-x", "tests/store/test_state_machine.py")
+    STEPS = ("-m", "pytest", "-q", "-x", "tests/store", "--ignore=tests/store/test_embedded.py")
+    FAILPOINTS = ("-m", "pytest", "-q", "-x", "tests/failpoints")
+    SOAK = ("-m", "tests.soak", "--tasks", "200", "--seed", "7")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    file: str
+    sound: str
+    """What stands there."""
+    broken: str
+    suite: Suite
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+LUA = "gateway/store/lua"
+MUTANTS = [
+    Mutant(
+        "what was sent is queued again",
+        f"{LUA}/sweep.lua",
+        "lose(id, task, 'no answer was recorded', now, rules)",
+        "requeue(id, task)",
+        Suite.STATE_MACHINE,
+    ),
+    Mutant(
+        "an old claim may still send",
+        f"{LUA}/mark_sending.lua",
+        "if task.claim ~= number then return 0 end",
+        "",
+        Suite.STATE_MACHINE,
+    ),
+    Mutant(
+        "a task ends more than once",
+        f"{LUA}/settle.lua",
+        "if task.claim ~= number or not may_end then return {0, {}} end",
+        "",
+        Suite.STATE_MACHINE,
+    ),
+    Mutant(
+        "a late answer is refused",
+        f"{LUA}/record_accepted.lua",
+        "if task.status ~= 'sending' and task.status ~= 'unknown' then return {0, {}} end",
+        "if task.status ~= 'sending' then return {0, {}} end",
+        Suite.STATE_MACHINE,
+    ),
+    Mutant(
+        "a freed slot keeps its team's place",
+        f"{LUA}/pool.lua",
+        "  redis.call('SREM', key('places', task.team), id)\n",
+        "",
+        Suite.STATE_MACHINE,
+    ),
+    Mutant(
+        "a cancel frees the slot of what was sent",
+        f"{LUA}/cancel.lua",
+        "if task.status == 'queued' or task.status == 'claimed' then",
+        "if task.status == 'queued' or task.status == 'claimed' or task.status == 'sending' then",
+        Suite.STATE_MACHINE,
+    ),
+    Mutant(
+        "the clock follows every jump",
+        f"{LUA}/pool.lua",
+        "if last[1] and step > 0 and step <= LONGEST_STEP_MS then",
+        "if last[1] then",
+        Suite.STATE_MACHINE,
+    ),
+    Mutant(
+        "lost answers may take every slot",
+        f"{LUA}/pool.lua",
+        "  return unknown + transit < cap\n",
+        "  return true\n",
+        Suite.STATE_MACHINE,
+    ),
+    Mutant(
+        "an idempotency key fits any request",
+        f"{LUA}/admit.lua",
+        "body == terms.body and 'replayed' or 'other_body'",
+        "'replayed'",
+        Suite.STATE_MACHINE,
+    ),
+    Mutant(
+        "an end is written down twice",
+        f"{LUA}/pool.lua",
+        "local function heard(task)",
+        "local finish_once = finish\n"
+        "finish = function(...) finish_once(...) finish_once(...) end\n"
+        "local function heard(task)",
+        Suite.STATE_MACHINE,
+    ),
+    Mutant(
+        "a cut connection counts as not sent",
+        "gateway/providers/http.py",
+        "            if gate.passed:\n                raise\n",
+        "",
+        Suite.FAILPOINTS,
+    ),
+    Mutant(
+        "a process does not ask whether its claim still holds",
+        "gateway/lifecycle/dispatcher.py",
+        "            raise _ClaimGone\n",
+        "            pass\n",
+        Suite.FAILPOINTS,
+    ),
+    Mutant(
+        "the vendor's id is told to the store only once",
+        "gateway/lifecycle/dispatcher.py",
+        "                recorded, claims = await until_stored(\n"
+        "                    lambda: self._tasks.record_accepted(\n"
+        "                        claim, provider_task_id, served_model, first_look\n"
+        "                    )\n"
+        "                )\n",
+        "                recorded, claims = await self._tasks.record_accepted(\n"
+        "                    claim, provider_task_id, served_model, first_look\n"
+        "                )\n",
+        Suite.FAILPOINTS,
+    ),
+    Mutant(
+        "images are admitted without being there",
+        f"{LUA}/admit.lua",
+        "  redis.call('PERSIST', key('images', id))\n".strip(),
+        "",
+        Suite.STEPS,
+    ),
+    Mutant(
+        "an unknown outcome is held for a moment only",
+        f"{LUA}/pool.lua",
+        "now + rules.unknown_hold_ms, id)",
+        "now + 100, id)",
+        Suite.SOAK,
+    ),
+    Mutant(
+        "what is not known to be accepted is submitted again",
+        "gateway/lifecycle/dispatcher.py",
+        "await until_stored(lambda: self._tasks.record_lost(claim, reason))\n"
+        "                return ()",
+        "return await until_stored(lambda: self._tasks.give_back(claim, None, reason))",
+        Suite.SOAK,
+    ),
+]
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+def main(names: tuple[str, ...]) -> None:
+    """Try each mutant, or those whose name contains one of NAMES; exit 1 if any survives."""
+    survivors = 0
+    for mutant in MUTANTS:
+        if names and not any(name in mutant.name for name in names):
+            continue
+        began = time.monotonic()
+        verdict = _try(mutant)
+        survivors += verdict != "caught"
+        suite = mutant.suite.name.lower().replace("_", " ")
+        click.echo(f"{verdict:9} {time.monotonic() - began:5.0f} s  {suite:13}  {mutant.name}")
+    sys.exit(survivors > 0)
+
+
+def _try(mutant: Mutant) -> str:
+    with tempfile.TemporaryDirectory(prefix="gateway-mutant-") as folder:
+        copy = Path(folder) / "checkout"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "data", "__pycache__"))
+        file = copy / mutant.file
+        text = file.read_text()
+        if text.count(mutant.sound) != 1:
+            return "STALE"
+        file.write_text(text.replace(mutant.sound, mutant.broken))
+        # From the copy: `-m` looks in the current folder before what is installed.
+        done = subprocess.run(
+            [sys.executable, *mutant.suite.value],
+            cwd=copy,
+            env={**os.environ, **dict(mutant.environment)},
+            capture_output=True,
+            check=False,
+        )
+    # 1 is a failed test, or a violation that the soak found; all else is no verdict.
+    return {0: "SURVIVED", 1: "caught"}.get(done.returncode, "BROKEN")
+
+
+if __name__ == "__main__":
+    main()
