@@ -44,17 +44,21 @@ class QueuePlace:
     position_in_team: int
     slots: int
     """Of all accounts that could make it and are not left alone."""
+    free_slots: int
     team_cap: int
+    team_free: int
 
     def starts_in_seconds(self, task_seconds: float) -> int | None:
         """An estimate, given how long a task holds its slot; None while no slot serves it.
 
-        Slots come free one after the other, evenly; so do the team's places.
+        What is free is taken first. Slots come free one after the other, evenly; so do the
+        team's places.
         """
         if self.slots == 0:
             return None
-        waits = max(self.position / self.slots, self.position_in_team / self.team_cap)
-        return round(waits * task_seconds)
+        turns = (self.position - self.free_slots) / self.slots
+        own_turns = (self.position_in_team - self.team_free) / self.team_cap
+        return round(max(turns, own_turns, 0) * task_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,7 +168,8 @@ async def test_it_is_told_where_a_task_stands(store: Store):
     assert all(places.values())
     promised = sorted(ids, key=lambda task_id: places[task_id].position)
     assert sorted(place.position for place in places.values()) == list(range(1, 10))
-    assert places[ids[2]] == QueuePlace(places[ids[2]].position, 3, slots=1, team_cap=2)
+    third = QueuePlace(places[ids[2]].position, 3, 1, free_slots=0, team_cap=2, team_free=2)
+    assert places[ids[2]] == third
     started = []
     for _ in ids:
         (running,) = await end(pool, running)
@@ -179,9 +180,15 @@ async def test_it_is_told_where_a_task_stands(store: Store):
 
 
 def test_an_estimate_follows_from_the_slots_and_from_the_teams_own_places():
-    assert QueuePlace(10, 1, slots=5, team_cap=5).starts_in_seconds(60) == 120
-    assert QueuePlace(10, 4, slots=5, team_cap=1).starts_in_seconds(60) == 240
-    assert QueuePlace(1, 1, slots=0, team_cap=1).starts_in_seconds(60) is None
+    def seconds(**numbers: int) -> int | None:
+        full = {"position": 1, "position_in_team": 1, "slots": 5, "free_slots": 0}
+        return QueuePlace(**full | {"team_cap": 5, "team_free": 5} | numbers).starts_in_seconds(60)
+
+    assert seconds(position=10) == 120
+    assert seconds(position=10, free_slots=5) == 60
+    assert seconds(position=10, position_in_team=4, team_cap=1, team_free=0) == 240
+    assert seconds(position=2, free_slots=2) == 0
+    assert seconds(slots=0) is None
 
 
 async def test_what_a_team_has_and_how_a_new_task_would_stand(the_pool: Pool):
@@ -257,6 +264,20 @@ async def test_who_does_not_want_to_wait_is_refused_and_nothing_is_made(the_pool
     # The key was not used up: the same submit may be tried again.
     again = await the_pool.admission(terms=reject | {"overflow": None})
     assert isinstance(again, Admitted) and not again.replayed
+
+
+async def test_a_burst_that_finds_slots_free_is_not_refused_for_what_is_still_on_the_way(
+    store: Store,
+):
+    pool = await with_teams(store, 10, Team(name="films", cap=20))
+    reject = {"overflow": Overflow.REJECT}
+    answers = [await pool.admission(terms=reject) for _ in range(11)]
+    claims = [claim for answer in answers for claim in answer.claims]
+    assert len(claims) == 4  # as many as lost answers may take
+    assert [type(answer) for answer in answers] == [Admitted] * 10 + [NotAdmitted]
+    while claims:
+        claims += await start(pool, claims.pop())
+    assert await pool.in_use() == {"a": 10}
 
 
 async def test_what_waits_too_long_fails(the_pool: Pool):

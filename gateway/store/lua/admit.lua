@@ -11,7 +11,7 @@
 --   replayed     the idempotency key had made a task before; id and record are that task's
 --   other_body   the idempotency key had been used with another request; nothing was made
 --   full         it would have to wait, and the queue is full; nothing was made
---   no_slot      it would have to wait, and does not want to; nothing was made
+--   no_slot      it would have to wait for a slot, and does not want to; nothing was made
 --   no_images    its images are gone already; nothing was made
 --
 -- Safe to run twice: the caller makes the id, so a task that is there already is the caller's own,
@@ -67,7 +67,9 @@ if redis.call('HGET', task_key(id), 'status') == 'queued' then
     team_tasks = team_tasks + redis.call('ZCARD', key('queue', class, task.team))
   end
   for _, held in ipairs(redis.call('HVALS', key('bytes'))) do bytes = bytes + held end
-  if terms.only_if_free then
+  -- It may wait for a moment all the same: until what is on the way is answered.
+  local position, in_team, _, free_slots, _, places = unpack(stands)
+  if terms.only_if_free and (position > free_slots or in_team > places) then
     refused = 'no_slot'
   elseif redis.call('ZCARD', key('deadlines')) > terms.tasks_most
       or team_tasks > terms.team_tasks_most

@@ -126,7 +126,9 @@ end
 -- A team that is no longer in the settings still gets what it queued, one at a time.
 local function cap_of(team) return tonumber(redis.call('HGET', key('caps'), team) or 1) end
 
-local function has_place(team) return redis.call('SCARD', key('places', team)) < cap_of(team) end
+local function free_places(team)
+  return math.max(0, cap_of(team) - redis.call('SCARD', key('places', team)))
+end
 
 -- What a waiting task takes in the store: its request and its images.
 local function hold_bytes(team, bytes) redis.call('HINCRBY', key('bytes'), team, bytes) end
@@ -165,10 +167,12 @@ local function may_submit(provider, model, account, now)
 end
 
 -- The account with the largest share of free slots and its provider; nil when none may take a
--- submit now. Also the number of slots of the accounts that are not at rest.
+-- submit now. Also, of the accounts that are not at rest: how many slots there are, and how many
+-- of them are free and wait for no trial; one such may still wait a moment for an answer to what
+-- is on the way (see may_submit).
 local function roomiest(class, now)
   local model, providers = split_class(class)
-  local best, best_provider, best_share, slots = nil, nil, 0, 0
+  local best, best_provider, best_share, slots, free_slots = nil, nil, 0, 0, 0
   for _, provider in ipairs(providers) do
     if not resting('provider:' .. provider .. ':' .. model, now) then
       local limits = redis.call('HGETALL', key('limits', provider, model))
@@ -176,16 +180,19 @@ local function roomiest(class, now)
         local account, limit = limits[i], tonumber(limits[i + 1])
         if not resting('account:' .. account, now)
             and not resting('account:' .. account .. ':' .. model, now) then
+          local free = math.max(0, limit - redis.call('SCARD', key('slots', account, model)))
           slots = slots + limit
-          local share = limit > 0 and 1 - redis.call('SCARD', key('slots', account, model)) / limit or 0
-          if share > best_share and may_submit(provider, model, account, now) then
-            best, best_provider, best_share = account, provider, share
+          if redis.call('HEXISTS', key('breaker', account, model), 'trial_at') == 0 then
+            free_slots = free_slots + free
+          end
+          if free / limit > best_share and may_submit(provider, model, account, now) then
+            best, best_provider, best_share = account, provider, free / limit
           end
         end
       end
     end
   end
-  return best, best_provider, slots
+  return best, best_provider, slots, free_slots
 end
 
 -- queued -> claimed. Takes the team's place and the account's slot together, under a new number.
@@ -213,7 +220,7 @@ local function claim_next(most, now, rules)
         for _, first in ipairs(teams_in_order(class)) do
           if best and (first.tag > best.tag
               or first.tag == best.tag and first.order > best.order) then break end
-          if has_place(first.team) then
+          if free_places(first.team) > 0 then
             best = first
             best.class, best.account, best.provider = class, account, provider
             break
@@ -293,9 +300,9 @@ local function heard(task) redis.call('DEL', lane_key('breaker', task)) end
 -- that are equal, the older. Caps of other teams are left out: they may rise, and they only make
 -- the truth better than what was told.
 -- Returns {position (1: the next to go), position within the team, slots that serve the class,
--- the team's cap}.
+-- how many of them are free, the team's cap, how many of its places are free}.
 local function place(class, team, rank, order, now)
-  local _, _, slots = roomiest(class, now)
+  local _, _, slots, free_slots = roomiest(class, now)
   local own = math.max(tonumber(redis.call('HGET', key('tags'), team) or 0), virtual_time())
     + rank * step_of(team)
   local position = rank + 1
@@ -309,5 +316,5 @@ local function place(class, team, rank, order, now)
       position = position + math.min(first, redis.call('ZCARD', key('queue', class, other.team)))
     end
   end
-  return {position, rank + 1, slots, cap_of(team)}
+  return {position, rank + 1, slots, free_slots, cap_of(team), free_places(team)}
 end

@@ -10,7 +10,7 @@ for i = 3, #ARGV do
   local class = ARGV[i]
   local waiting = redis.call('ZCARD', key('queue', class, team))
   local stands = place(class, team, waiting, math.huge, now)
-  if stands[1] == 1 and has_place(team) and roomiest(class, now) then stands[1] = 0 end
+  if stands[1] <= stands[4] and stands[2] <= stands[6] then stands[1] = 0 end
   classes[#classes + 1] = {waiting, stands}
 end
 return {redis.call('SCARD', key('places', team)), cap_of(team),
