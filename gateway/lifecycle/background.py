@@ -77,7 +77,11 @@ class Background:
                     log.warning("%s: the store is away", name)
                 failures += 1
                 pause = _back_off(failures, 1.0)
-            except Exception:
+            except (Exception, asyncio.CancelledError):
+                # A cancellation that nobody asked for, from some depth of a library, must not end
+                # a loop in silence: the process would go on looking healthy.
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise
                 log.exception("%s: a step failed", name)
                 failures += 1
                 pause = _back_off(failures, 5.0)

@@ -15,6 +15,7 @@ from redis.backoff import FullJitterBackoff
 from gateway.domain.errors import StoreUnavailable
 from gateway.store.keyspace import Keyspace
 
+_AWAY_MESSAGE = "the gateway's store does not answer; try again soon"
 _LUA = resources.files("gateway.store") / "lua"
 _AWAY = (
     exceptions.ClusterDownError,
@@ -86,7 +87,13 @@ class Store:
         try:
             return await self._around(name, command)
         except _AWAY as error:
-            raise StoreUnavailable("the gateway's store does not answer; try again soon") from error
+            raise StoreUnavailable(_AWAY_MESSAGE) from error
+        except RuntimeError as error:
+            # uvloop (0.22) says so of a connection that the server dropped while it was made;
+            # redis-py (8.1) does not know it for what it is.
+            if "handler is closed" in str(error):
+                raise StoreUnavailable(_AWAY_MESSAGE) from error
+            raise
         except exceptions.ResponseError as error:
             if str(error).startswith("MISCONF"):  # it cannot write its file: disk full, mostly
                 raise StoreUnavailable(
