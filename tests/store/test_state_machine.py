@@ -28,9 +28,17 @@ from enum import StrEnum
 from fnmatch import fnmatch
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from hypothesis import note
+import uvloop
+from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from redis.asyncio import Redis
 
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.catalog import Catalog, ModelSpec
@@ -76,8 +84,13 @@ SEND_WINDOW_MS = 5 * SECOND
 UNKNOWN_SHARE = 0.4
 
 PROVIDERS = {"a": "here", "b": "there"}
-CATALOG = Catalog([ModelSpec(name="both", price_fen=50, providers=("here", "there"))])
-CLASSES = ("both@here+there", "both@here+there", "both@here", "cogvideox-3@here")
+CATALOG = Catalog(
+    [
+        ModelSpec(name="both", price_fen=50, providers=("here", "there")),
+        ModelSpec(name="one", price_fen=50, providers=("here",)),
+    ]
+)
+CLASSES = ("both@here+there", "both@here+there", "both@here", "one@here")
 WEIGHTS = {"films": 1.0, "adverts": 2.0}
 PROCESSES = (0, 1, 2)
 
@@ -104,6 +117,9 @@ end
 return cjson.encode(all)
 """
 
+# How often everybody may be asked until all has ended; far fewer times are needed.
+_MOST_ROUNDS = 200
+
 _pools = itertools.count()
 T = TypeVar("T")
 
@@ -117,7 +133,7 @@ class Limits(NamedTuple):
     adverts: int = 2
 
     def lanes(self) -> dict[Lane, int]:
-        limits = {("a", "cogvideox-3"): self.a, ("a", "both"): self.a}
+        limits = {("a", "one"): self.a, ("a", "both"): self.a}
         return limits if self.b is None else limits | {("b", "both"): self.b}
 
     def cap(self, team: str) -> int:
@@ -249,6 +265,8 @@ class Life(RuleBasedStateMachine):
         """All that were ever given, to whomever."""
 
         self.tasks: dict[str, Expected] = {}
+        self._refused: set[str] = set()
+        """Ids of tasks that were not let in."""
         self.orders = 0
         self.remembered: dict[str, tuple[int, str, str]] = {}
         """Idempotency keys: until when, task id, digest of the request."""
@@ -265,7 +283,9 @@ class Life(RuleBasedStateMachine):
 
     # Steps ---------------------------------------------------------------------------------
 
-    @initialize(limits=st.builds(Limits, st.integers(1, 3), st.integers(1, 4)))
+    @initialize(
+        limits=st.builds(Limits, *(st.integers(1, most) for most in (3, 4, 5, 3))),
+    )
     def start(self, limits: Limits) -> None:
         self._configure(limits)
 
@@ -375,7 +395,7 @@ class Life(RuleBasedStateMachine):
     def give_the_answer_up(self, data: st.DataObject) -> None:
         self._draw(data, Stage.WAITS).stage = Stage.LOST
 
-    @precondition(lambda self: self._at(*Stage))
+    @precondition(lambda self: self._at(*(stage for stage in Stage if stage is not Stage.WAITS)))
     @rule(
         data=st.data(),
         rest=st.sampled_from((None, *Rest)),
@@ -405,7 +425,7 @@ class Life(RuleBasedStateMachine):
         if reply is not Reply.LOST:
             self.holders.remove(holder)
 
-    @precondition(lambda self: self.claims)
+    @precondition(lambda self: any(self._idle_steps()))
     @rule(data=st.data(), process=st.sampled_from(PROCESSES))
     def step_out_of_turn(self, data: st.DataObject, process: int) -> None:
         """Whoever has a claim, old or new, makes a step that must come to nothing now."""
@@ -579,8 +599,13 @@ class Life(RuleBasedStateMachine):
         if isinstance(answer, Admitted) and task.status is not Status.QUEUED:
             return answer.claims
         assert answer.place is not None
-        if submission.overflow is Overflow.REJECT:
-            expected = NotAdmittedBecause.NO_SLOT
+        place = answer.place
+        # One that finds a slot free may wait for the answer to what is on the way to its account.
+        finds_room = (
+            place.position <= place.free_slots and place.position_in_team <= place.team_free
+        )
+        if submission.overflow is Overflow.REJECT and not finds_room:
+            expected: NotAdmittedBecause | None = NotAdmittedBecause.NO_SLOT
         else:
             expected = NotAdmittedBecause.FULL if self._overfull(task) else None
         assert getattr(answer, "because", None) is expected
@@ -721,6 +746,7 @@ class Life(RuleBasedStateMachine):
                 self._end(task, Status.FAILED, "unknown")
                 given_up.append(task_id)
             elif task.drops == RULES.poison_claims:
+                task.drops += 1
                 self._end(task, Status.FAILED, "free")
                 poisoned.append(task_id)
             else:
@@ -1155,12 +1181,40 @@ class Life(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             if sys.exception() is None:
-                self._await(self._drain())
+                self._drain()
         finally:
             self._await(self._delete_all())
 
-    async def _drain(self) -> None:
+    def _drain(self) -> None:
         """All processes died. One that knows nothing brings everything to an end."""
+        self.holders.clear()
+        self.looks.clear()
+        for attempt in self.vendor.attempts.values():
+            if attempt.state is State.ON_THE_WAY:
+                attempt.state = State.NEVER_HAD
+            elif attempt.state is State.RUNNING:
+                attempt.state = State.SUCCEEDED
+        for _ in range(_MOST_ROUNDS):
+            self._take_over([*self._sweep(0, 50), *self._claim_waiting(0, 50)])
+            for look in self._take_due(0, 50):
+                attempt = self.vendor.attempts[look.provider_task_id]
+                ending = VIDEOS if attempt.state is State.SUCCEEDED else REFUSAL
+                self._take_over(self._settle(0, attempt.claim, ending)[1])
+            if not self._in(*(status for status in Status if status not in ENDED)):
+                return
+            later = [at for _, at in self._ends()]
+            self._advance(min(later, default=self.now) - self.now)
+        raise AssertionError(f"there is no end to {self._in(*Status)}")
+
+    def _take_over(self, claims: Iterable[Claim]) -> None:
+        """Submit what was claimed, and what is claimed meanwhile; the vendor makes it at once."""
+        left = [*claims]
+        while left:
+            claim = left.pop()
+            assert self._mark_sending(0, claim)
+            attempt = self.vendor.submit(claim, self.tasks[claim.task_id].model, Fate.ACCEPTED)
+            left += self._record_accepted(0, claim, attempt.id)[1]
+            attempt.state = State.SUCCEEDED
 
     async def _delete_all(self) -> None:
         names = [
@@ -1168,6 +1222,27 @@ class Life(RuleBasedStateMachine):
         ]
         if names:
             await self.redis.delete(*names)
+
+
+def test_no_history_of_steps_breaks_a_promise(store_url: str):
+    examples = int(os.environ.get("GATEWAY_TEST_EXAMPLES", "30"))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as Life.run:
+        Life.redis = Redis.from_url(store_url, decode_responses=True)
+        try:
+            run_state_machine_as_test(
+                Life,
+                settings=settings(
+                    max_examples=examples,
+                    stateful_step_count=60,
+                    deadline=None,
+                    print_blob=True,
+                    report_multiple_bugs=False,
+                    database=None,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            Life.run.run(Life.redis.aclose())
 
 
 MOVES_TO_FAILED = frozenset({Status.SENDING, Status.UNKNOWN, Status.IN_PROGRESS})

@@ -25,6 +25,9 @@
 local rules, id, terms = cjson.decode(ARGV[1]), ARGV[2], cjson.decode(ARGV[3])
 
 if redis.call('EXISTS', task_key(id)) == 1 then
+  -- Its images were put there once more, with a lifetime. They are kept as long as the first were.
+  local waits = redis.call('HEXISTS', task_key(id), 'bytes') == 1
+  redis.call(waits and 'PERSIST' or 'DEL', key('images', id))
   return {'admitted', id, redis.call('HGETALL', task_key(id)), {}, {}}
 end
 
