@@ -126,6 +126,18 @@ async def _serve(
             await _listen_until(stop, settings.drain_delay_seconds, apps, sockets)
 
 
+async def _configure(gateway: Gateway) -> None:
+    """A cancellation that nobody asked for, from some depth of a library, is no reason to give up:
+    the process would go on looking healthy, and never become ready."""
+    while True:
+        try:
+            return await gateway.configure()
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            log.exception("the start was interrupted; trying again")
+
+
 @asynccontextmanager
 async def _running(
     gateway: Gateway, stop: asyncio.Event, drain_seconds: float, *, with_worker: bool
@@ -140,7 +152,7 @@ async def _running(
 
     async def run() -> None:
         try:
-            await gateway.configure()
+            await _configure(gateway)
             started.set()
             if with_worker:
                 await gateway.background.run()
