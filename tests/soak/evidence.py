@@ -150,7 +150,9 @@ def read_left(store: Redis) -> dict[str, int]:
     for key in store.scan_iter(f"{TAG}:*", count=1000):
         name = key.removeprefix(f"{TAG}:").partition(":")[0]
         if name in _UNDER_WAY:
-            left[key] = store.scard(key) if store.type(key) == "set" else store.zcard(key)
+            kind = store.type(key)  # "none" for what has gone since it was listed
+            if kind in ("set", "zset"):
+                left[key] = store.scard(key) if kind == "set" else store.zcard(key)
         elif name == "images" and store.ttl(key) < 0:  # those never admitted have a lifetime
             left[key] = 1
     for team, held in store.hgetall(f"{TAG}:bytes").items():
