@@ -44,6 +44,8 @@ class Mutant:
     environment: tuple[tuple[str, str], ...] = ()
 
 
+# `make test` invents fewer histories than it takes to meet the rarest of these for sure.
+MORE_EXAMPLES = {"GATEWAY_TEST_EXAMPLES": "400", "GATEWAY_TEST_ANY_FAILURE": "1"}
 LUA = "gateway/store/lua"
 MUTANTS = [
     Mutant(
@@ -72,7 +74,7 @@ MUTANTS = [
         f"{LUA}/record_accepted.lua",
         "if task.status ~= 'sending' and task.status ~= 'unknown' then return {0, {}} end",
         "if task.status ~= 'sending' then return {0, {}} end",
-        Suite.STATE_MACHINE,
+        Suite.STEPS,
     ),
     Mutant(
         "a freed slot keeps its team's place",
@@ -199,7 +201,7 @@ def _try(mutant: Mutant) -> str:
         done = subprocess.run(
             [sys.executable, *mutant.suite.value],
             cwd=copy,
-            env={**os.environ, **dict(mutant.environment)},
+            env={**os.environ, **MORE_EXAMPLES, **dict(mutant.environment)},
             capture_output=True,
             check=False,
         )
