@@ -5,11 +5,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gateway.simulator.errors import VendorError
+from gateway.simulator.errors import Reason, VendorError
 from gateway.simulator.settings import Span
 
 TIERS = {"V0": 5, "V1": 10, "V2": 15, "V3": 20}
 
+VendorName = Literal["bigmodel", "geekai"]
 Limit = Annotated[int, Field(ge=0)]
 Key = Annotated[str, Field(min_length=1)]
 
@@ -19,12 +20,17 @@ class AccountBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    vendor: VendorName = Field(
+        default="bigmodel", description="Whose API its keys are for; the other's does not know them"
+    )
     tier: Literal["V0", "V1", "V2", "V3"] | None = None
     limit: Limit | None = Field(default=None, description="In place of a tier")
     limits: dict[str, Limit] = Field(default={}, description="By model, where it differs")
     api_keys: list[Key] = Field(min_length=1)
-    revoked_keys: list[Key] = Field(default=[], description="Some of api_keys; refused with 1002")
-    arrears: bool = Field(default=False, description="Submits are refused with 1113")
+    revoked_keys: list[Key] = Field(
+        default=[], description="Some of api_keys; refused with 1002; geekai: 401"
+    )
+    arrears: bool = Field(default=False, description="Submits are refused with 1113; geekai: 402")
     duration: Span | None = Field(default=None, description="In place of the setting of that name")
 
     @model_validator(mode="after")
@@ -80,16 +86,16 @@ class Accounts:
     def all(self) -> list[Account]:
         return list(self._by_name.values())
 
-    def caller(self, authorization: str | None) -> tuple[Account, str]:
-        """The account and the key that an Authorization header stands for."""
+    def caller(self, authorization: str | None, vendor: VendorName) -> tuple[Account, str]:
+        """The account and the key that an Authorization header stands for at this vendor."""
         if not authorization:
-            raise VendorError("1001")
+            raise VendorError(Reason.NO_KEY)
         scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer":
-            raise VendorError("1000", "the scheme is not Bearer")
+            raise VendorError(Reason.NOT_BEARER, "the scheme is not Bearer")
         account = self._by_key.get(key)
-        if account is None:
-            raise VendorError("1002", "unknown key")
+        if account is None or account.vendor != vendor:
+            raise VendorError(Reason.UNKNOWN_KEY, "unknown key")
         if key in account.revoked_keys:
-            raise VendorError("1002", "revoked key")
+            raise VendorError(Reason.UNKNOWN_KEY, "revoked key")
         return account, key

@@ -65,7 +65,8 @@ def _accounts(ctx: click.Context, option: click.Parameter, text: str) -> list[Ac
     default=DEMO,
     callback=_accounts,
     envvar="SIMULATOR_ACCOUNTS",
-    help='JSON: [{"name", "tier" or "limit", "api_keys": [...]}]. Default: one V0 account, demo.',
+    help='JSON: [{"name", "tier" or "limit", "api_keys": [...]}], and "vendor": "geekai" for an '
+    "account there in place of bigmodel. Default: one V0 account of bigmodel, demo.",
 )
 @click.option(
     "--duration",
@@ -89,11 +90,12 @@ def simulator(
     seed: int | None,
     public_url: str | None,
 ) -> None:
-    """Run a vendor's server: bigmodel's API with limits, playable videos and faults on demand.
+    """Run a vendor's server: bigmodel's API and geekai's, with limits, playable videos and faults.
 
     Without --accounts it has one, of tier V0, with the API keys demo-key.one and demo-key.two. A
-    gateway's account there has the base_url http://HOST:PORT/api/paas/v4. What can be asked and set
-    while it runs stands at http://HOST:PORT/simulator/docs.
+    gateway's account there has the base_url http://HOST:PORT/api/paas/v4, one of geekai's
+    http://HOST:PORT/api/v1. What can be asked and set while it runs stands at
+    http://HOST:PORT/simulator/docs.
     """
     # Here, so that whoever only asks for --help need not wait for a web framework.
     from gateway.simulator.server import serve

@@ -7,13 +7,14 @@ has noticed, which makes returning without a response legal and leaves nothing i
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.simulator.errors import VendorError
+from gateway.simulator.errors import Envelope, Refusal
 
 _EXTENSION = "simulator.transport"
 
@@ -25,19 +26,35 @@ class Protocol(HttpToolsProtocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """An answer that there will be only once the event has come."""
+
+    until: asyncio.Future[None]
+    answer: "Callable[[], Answer]"
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     status: int
     content: bytes
     media_type: bytes = b"application/json; charset=UTF-8"
     location: bytes | None = None
+    held: Held | None = None
 
     @classmethod
     def of(cls, body: dict[str, object], status: int = 200) -> "Answer":
         return cls(status, json.dumps(body, ensure_ascii=False).encode())
 
     @classmethod
-    def refusal(cls, error: VendorError) -> "Answer":
-        return cls.of({"error": {"code": error.code, "message": error.message}}, error.status)
+    def refusal(cls, refusal: Refusal, envelope: Envelope) -> "Answer":
+        code, message = refusal.code, refusal.message
+        bodies: dict[Envelope, dict[str, object]] = {
+            "nested": {"error": {"code": code, "message": message}},
+            "flat": {"code": int(code), "message": message},
+            "text": {"error": message},
+            "message": {"message": message},
+        }
+        return cls.of(bodies[envelope], refusal.status)
 
     @property
     def refused(self) -> bool:
@@ -58,6 +75,10 @@ class Client:
             if key == name:
                 return cast(bytes, value).decode("latin-1")
         return None
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.scope['scheme']}://{self.header(b'host')}"
 
     async def body(self, longest: int) -> bytes | None:
         """The body, as soon as it is too long not all of it; None if the client left before."""
@@ -110,7 +131,7 @@ class Client:
         """Waits so long, or until the client has left. The body must have been read before."""
         return seconds > 0 and await self._leaves(set(), seconds)
 
-    async def leaves_before(self, event: asyncio.Future[Answer]) -> bool:
+    async def leaves_before(self, event: asyncio.Future[Any]) -> bool:
         return await self._leaves({event}, None)
 
     async def _leaves(self, events: set[asyncio.Future[Any]], seconds: float | None) -> bool:

@@ -14,7 +14,7 @@ from gateway.simulator.faults import AnyRule
 from gateway.simulator.figures import Stats
 from gateway.simulator.settings import Settings
 from gateway.simulator.state import Simulator
-from gateway.simulator.vendor import Task
+from gateway.simulator.tasks import Task
 
 Changes = Annotated[dict[str, Any], Body()]
 
@@ -140,7 +140,10 @@ def _add_tasks(router: APIRouter, simulator: Simulator) -> None:
     @router.get("/tasks")
     async def tasks(
         account: str | None = None,
-        status: Literal["PROCESSING", "SUCCESS", "FAIL"] | None = None,
+        status: Annotated[
+            Literal["PROCESSING", "SUCCESS", "FAIL"] | None,
+            Query(description="In bigmodel's words, whoever the vendor is"),
+        ] = None,
         request_id: Annotated[str, Query(description="How it begins")] = "",
         order: Literal["newest", "oldest"] = "newest",
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -150,7 +153,7 @@ def _add_tasks(router: APIRouter, simulator: Simulator) -> None:
             for task in simulator.vendor.tasks(order == "newest", simulator.now())
             if account in (None, task.account)
             and status in (None, task.status)
-            and task.request_id.startswith(request_id)
+            and (task.request_id or "").startswith(request_id)
         )
         return _plain(list(islice(chosen, limit)))
 
@@ -181,6 +184,7 @@ def _shown(task: Task, simulator: Simulator) -> dict[str, object]:
         "id": task.id,
         "number": task.number,
         "account": task.account,
+        "vendor": task.vendor,
         "api_key": task.order.api_key,
         "model": task.order.model,
         "request_id": task.request_id,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gateway.simulator.errors import Envelope
 from gateway.simulator.settings import Seconds
 
 FailureShape = Literal["status_only", "error_object", "error_text", "message"]
@@ -39,16 +40,27 @@ class Either(Rule):
     on: Literal["submit", "look"]
 
 
-class Error(Either):
+class ErrorAnswer(Rule):
+    """What it leaves open is as usual at the vendor that was asked."""
+
+    status: HttpError | None = Field(
+        default=None, description="Else the vendor's for the code, else 500"
+    )
+    code: Digits | None = Field(
+        default=None, description="Else 500 at bigmodel, and the status at geekai"
+    )
+    message: str | None = Field(default=None, description="Else the vendor's words for the code")
+    envelope: Envelope | Literal["html"] | None = Field(
+        default=None,
+        description="nested: {error: {code, message}}; flat: {code: number, message}; "
+        "text: {error: message}; message: {message}; html: what a proxy might say",
+    )
+
+
+class Error(Either, ErrorAnswer):
     """Refused with this error, nothing accepted."""
 
     kind: Literal["error"]
-    status: HttpError | None = Field(default=None, description="Else the vendor's for the code")
-    code: Digits = "500"
-    message: str | None = Field(default=None, description="Else the vendor's words for the code")
-    envelope: Literal["nested", "flat", "html"] = Field(
-        default="nested", description="flat: {code: number, message}; html: what a proxy might say"
-    )
 
 
 class Delay(Either):
@@ -123,13 +135,10 @@ class AcceptThenCut(Submit):
     kind: Literal["accept_then_cut"]
 
 
-class AcceptThenError(Submit):
+class AcceptThenError(Submit, ErrorAnswer):
     """Accepted, and an error for an answer."""
 
     kind: Literal["accept_then_error"]
-    status: HttpError | None = Field(default=None, description="Else the vendor's for the code")
-    code: Digits = "500"
-    message: str | None = None
 
 
 class AcceptThenHang(Submit):
@@ -147,10 +156,14 @@ class LateAccept(Submit):
 
 
 class TaskFails(Submit):
-    """Accepted as usual, and the task will end in FAIL."""
+    """Accepted as usual, and the task will end in FAIL, or failed in geekai's words."""
 
     kind: Literal["task_fails"]
-    shape: FailureShape = Field(default="status_only", description="How a look tells the reason")
+    shape: FailureShape | None = Field(
+        default=None,
+        description="How a look tells the reason. Else status_only at bigmodel, which documents no "
+        "field for it, and error_object at geekai, which does",
+    )
     code: Digits = "1301"
     message: str = "系统检测到输入或生成内容可能包含不安全或敏感内容"
 

@@ -23,19 +23,22 @@ class Figures(BaseModel):
 
     submits: int = Field(description="Submits received")
     accepted: int = Field(description="Submits that became a task, told or not")
-    refused: dict[str, int] = Field(description="Submits refused, by code")
+    refused: dict[str, int] = Field(description="Submits refused, by code; geekai: by status")
     refused_over_limit: int = Field(description="Of these, for want of a place: it was full")
     limit: int = Field(description="Tasks that may be in flight")
     in_flight: int = Field(description="Tasks in flight now")
     peak_in_flight: int = Field(description="Most tasks in flight at one time")
     over_limit: int = Field(description="Times in_flight exceeded the limit; only by lowering it")
-    duplicates: int = Field(description="Second and later tasks for one gateway task")
+    duplicates: int = Field(
+        description="Second and later tasks for one gateway task, by its request_id; geekai has "
+        "none, so there they are not counted"
+    )
     repeated_request_ids: int = Field(description="Submits with the request_id of a task (1231)")
     looks: int = Field(description="Looks at tasks")
     looks_per_task: LooksPerTask
     looks_with_foreign_key: int = Field(description="Looks with a key of another account")
     looks_after_end: int = Field(description="Looks at a task whose end had been told already")
-    looks_refused: dict[str, int] = Field(description="Looks refused, by code")
+    looks_refused: dict[str, int] = Field(description="Looks refused, by code; geekai: by status")
     succeeded: int = Field(description="Tasks ended in SUCCESS")
     failed: int = Field(description="Tasks ended in FAIL")
     ended_unseen: int = Field(description="Ended tasks whose end no look has been told")

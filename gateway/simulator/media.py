@@ -9,7 +9,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.simulator.state import Simulator
-from gateway.simulator.vendor import Task
+from gateway.simulator.tasks import Task
 
 ASSETS = Path(__file__).parent / "assets"
 MEDIA_TYPES = {"mp4": "video/mp4", "png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
@@ -21,14 +21,28 @@ def routes(simulator: Simulator) -> list[Route]:
 
 
 def links(simulator: Simulator, task: Task, base: str) -> dict[str, object]:
-    """The entry of `video_result`, signed as far as a time to live goes."""
+    """bigmodel's entry of `video_result`, signed as far as a time to live goes."""
     settings = simulator.settings
-    expires = int(simulator.epoch(task.ends_at) + settings.url_lifetime_seconds)
+    base = (settings.public_url or base).rstrip("/")
+    expires = _expiry(simulator, task)
     cover = settings.cover_format or COVER_FORMATS[task.number % len(COVER_FORMATS)]
     return {
         "url": f"{base}/media/{task.id}.mp4?Expires={expires}",
         "cover_image_url": f"{base}/media/{task.id}.{cover}?Expires={expires}",
     }
+
+
+def _expiry(simulator: Simulator, task: Task) -> int:
+    settings = simulator.settings
+    if task.links_expire_at is None or settings.resign_links:
+        lifetime = (
+            settings.geekai_url_lifetime_seconds
+            if task.vendor == "geekai"
+            else settings.url_lifetime_seconds
+        )
+        signed_at = simulator.now() if settings.resign_links else task.ends_at
+        task.links_expire_at = int(simulator.epoch(signed_at) + lifetime)
+    return task.links_expire_at
 
 
 class Media:

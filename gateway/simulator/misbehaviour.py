@@ -5,15 +5,14 @@ from collections.abc import Callable
 
 from gateway.simulator import faults
 from gateway.simulator.connection import Answer, Client
-from gateway.simulator.errors import documented
+from gateway.simulator.dialect import Dialect
 
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
-# What a broken answer carries when nothing was accepted.
-_NOTHING = Answer.of({"task_status": "PROCESSING"})
 
-
-async def respond(client: Client, armed: faults.Armed | None, usual: Callable[[], Answer]) -> None:
+async def respond(
+    dialect: Dialect, client: Client, armed: faults.Armed | None, usual: Callable[[], Answer]
+) -> None:
     """`usual` does what was asked for and says the answer; a fault may call it late or never.
 
     Where the vendor itself refuses, a fault that comes after acceptance has nothing to act on: the
@@ -21,25 +20,28 @@ async def respond(client: Client, armed: faults.Armed | None, usual: Callable[[]
     """
     match armed.rule if armed else None:
         case None:
-            await client.answer(usual())
-        case faults.Error() | faults.Redirect() | faults.Cut() | faults.Hang() as rule:
-            await _refuse(client, rule)
+            await _answer(client, None, usual())
+        case faults.Error() as rule:
+            await client.answer(_error(dialect, rule))
+        case faults.Redirect() | faults.Cut() | faults.Hang() as rule:
+            await _send_away(client, rule)
         case faults.Delay(seconds=seconds):
             if not await client.leaves_within(seconds):
-                await client.answer(usual())
+                await _answer(client, None, usual())
         case faults.LateAccept(seconds=seconds):
             late = _later(seconds, usual)
             if not await client.leaves_before(late):
-                await client.answer(late.result())
+                await _answer(client, None, late.result())
         case faults.Garbage() | faults.Truncated() | faults.Huge() as rule if not rule.accepted:
-            await _spoil(client, rule, _NOTHING)
+            nothing = Answer.of({"task_status": dialect.running})
+            await _answer(client, rule, nothing)
         case rule:
             answer = usual()
             if answer.refused and armed:
                 armed.fired -= 1
                 await client.answer(answer)
             else:
-                await _spoil(client, rule, answer)
+                await _spoil(dialect, client, rule, answer)
 
 
 def _later(seconds: float, usual: Callable[[], Answer]) -> asyncio.Future[Answer]:
@@ -50,12 +52,8 @@ def _later(seconds: float, usual: Callable[[], Answer]) -> asyncio.Future[Answer
     return future
 
 
-async def _refuse(
-    client: Client, rule: faults.Error | faults.Redirect | faults.Cut | faults.Hang
-) -> None:
+async def _send_away(client: Client, rule: faults.Redirect | faults.Cut | faults.Hang) -> None:
     match rule:
-        case faults.Error():
-            await client.answer(_error(rule.status, rule.code, rule.message, rule.envelope))
         case faults.Redirect():
             await client.answer(Answer(rule.status, b"", location=rule.location.encode()))
         case faults.Hang():
@@ -65,7 +63,25 @@ async def _refuse(
             await client.cut()
 
 
-async def _spoil(client: Client, rule: faults.AnyRule, answer: Answer) -> None:
+async def _spoil(dialect: Dialect, client: Client, rule: faults.AnyRule, answer: Answer) -> None:
+    """What comes after acceptance: either at once, or when there is an answer to be spoilt."""
+    match rule:
+        case faults.AcceptThenCut():
+            await client.cut()
+        case faults.AcceptThenHang():
+            await client.leaves_within(rule.seconds)
+            await client.cut()
+        case faults.AcceptThenError():
+            await client.answer(_error(dialect, rule))
+        case _:
+            await _answer(client, rule, answer)
+
+
+async def _answer(client: Client, rule: faults.AnyRule | None, answer: Answer) -> None:
+    if answer.held is not None:
+        if await client.leaves_before(answer.held.until):
+            return
+        answer = answer.held.answer()
     match rule:
         case faults.Garbage():
             await client.answer(Answer(200, PAGE, b"text/html"))
@@ -75,23 +91,12 @@ async def _spoil(client: Client, rule: faults.AnyRule, answer: Answer) -> None:
             await client.answer_padded(answer, rule.megabytes)
         case faults.Drip():
             await client.answer_slowly(answer, rule.seconds)
-        case faults.AcceptThenCut():
-            await client.cut()
-        case faults.AcceptThenHang():
-            await client.leaves_within(rule.seconds)
-            await client.cut()
-        case faults.AcceptThenError():
-            await client.answer(_error(rule.status, rule.code, rule.message))
         case _:
             await client.answer(answer)
 
 
-def _error(status: int | None, code: str, message: str | None, envelope: str = "nested") -> Answer:
-    usual_status, words = documented(code)
-    status = usual_status if status is None else status
-    words = words if message is None else message
-    if envelope == "html":
-        return Answer(status, PAGE, b"text/html")
-    if envelope == "flat":
-        return Answer.of({"code": int(code), "message": words}, status)
-    return Answer.of({"error": {"code": code, "message": words}}, status)
+def _error(dialect: Dialect, rule: faults.ErrorAnswer) -> Answer:
+    refusal = dialect.fault(rule)
+    if rule.envelope == "html":
+        return Answer(refusal.status, PAGE, b"text/html")
+    return Answer.refusal(refusal, rule.envelope or dialect.envelope)

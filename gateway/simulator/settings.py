@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from gateway.simulator.errors import Envelope
+
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -23,7 +25,7 @@ def draw(span: Span, dice: random.Random) -> float:
 
 
 class UnknownId(BaseModel):
-    """The answer to a look for an id that the vendor never gave; undocumented, hence free."""
+    """bigmodel's answer to a look for an id it never gave; undocumented, hence free."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,6 +51,14 @@ class Settings(BaseModel):
     url_lifetime_seconds: Seconds = Field(
         default=86400, description="Links die so long after the end"
     )
+    geekai_url_lifetime_seconds: Seconds = Field(
+        default=7 * 86400, description="The same at geekai"
+    )
+    resign_links: bool = Field(
+        default=False,
+        description="Each look signs the links anew, from its own time; else they keep the first "
+        "Expires",
+    )
     public_url: str | None = Field(
         default=None, description="Base of links; else the request's Host"
     )
@@ -56,4 +66,17 @@ class Settings(BaseModel):
         default=None, description="Ending of cover links; null: each format in turn"
     )
     unknown_id: UnknownId = UnknownId()
+    geekai_result: Literal["array", "object"] = Field(
+        default="array",
+        description="video_result: [{id, url}], or as older pages have it {id, url, "
+        "cover_image_url}",
+    )
+    geekai_success: Literal["succeed", "success"] = Field(
+        default="succeed", description="The status of a finished task; older pages: success"
+    )
+    geekai_envelope: Envelope = Field(
+        default="nested",
+        description="Bodies of geekai's errors, which are undocumented: {error: {code, message}}, "
+        "{code: number, message}, {error: message} or {message}",
+    )
     keep_tasks: int = Field(default=50_000, ge=1, description="Older ended tasks are forgotten")

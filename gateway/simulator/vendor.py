@@ -2,63 +2,25 @@
 
 Nothing here waits for a timer. Every call first ends what is over by `now`, taken from one heap of
 ends, so the number of tasks in flight is exact at each request, and a request costs O(log n).
+
+A second task for one gateway task is recognised by its request_id. geekai's submits have no such
+field, nor another that would tell a repetition from a second wish for the same video, so tasks of
+geekai accounts are never counted as duplicates: whoever tests for them gives each task a prompt of
+its own and reads the list of tasks.
 """
 
 import heapq
-import re
-import secrets
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from gateway.simulator.accounts import Account, Accounts
-from gateway.simulator.errors import VendorError
+from gateway.simulator.errors import Reason, VendorError
 from gateway.simulator.faults import TaskFails
 from gateway.simulator.figures import Figures
 from gateway.simulator.statistics import SlotTime, Tally
+from gateway.simulator.tasks import Order, Task, gateway_task, new_id
 
 LOOK_TIMES_KEPT = 50
-
-_CLAIM = re.compile(r"(.+)-\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A submit that passed every check but those on places and on repetition."""
-
-    account: Account
-    api_key: str
-    model: str
-    body: dict[str, object]
-
-    @property
-    def prompt(self) -> str:
-        return str(self.body.get("prompt", ""))
-
-
-@dataclass(slots=True, eq=False)
-class Task:
-    id: str
-    number: int
-    order: Order
-    request_id: str
-    accepted_at: float
-    ends_at: float
-    failure: TaskFails | None
-    ended: bool = False
-    told_at: float | None = None
-    looks: int = 0
-    look_times: list[float] = field(default_factory=list)
-
-    @property
-    def account(self) -> str:
-        return self.order.account.name
-
-    @property
-    def status(self) -> str:
-        if not self.ended:
-            return "PROCESSING"
-        return "SUCCESS" if self.failure is None else "FAIL"
 
 
 class Lane:
@@ -91,26 +53,26 @@ class Vendor:
         return [self.total, self._lane(account.name, str(model)).tally]
 
     def accept(self, order: Order, now: float, seconds: float, failure: TaskFails | None) -> Task:
-        """Starts a task, or refuses: 1231 for a known request_id, 1302 without a free place."""
+        """Starts a task, or refuses: a known request_id, or no place free."""
         self.advance(now)
         account, model = order.account, order.model
         # The account as it is now: a late acceptance may come after a change of its limit.
         limit = (self._accounts.get(account.name) or account).limit_of(model)
         lane = self._lane(account.name, model)
         tallies = (self.total, lane.tally)
-        request_id = str(order.body.get("request_id") or secrets.token_hex(16))
+        request_id = order.request_id()
         if request_id in self._request_ids:
             for tally in tallies:
                 tally.repeated_request_ids += 1
-            raise VendorError("1231", request_id)
+            raise VendorError(Reason.REPEATED_REQUEST_ID, request_id or "")
         if lane.tally.in_flight >= limit:
             for tally in tallies:
                 tally.refused_over_limit += 1
-            raise VendorError("1302", f"{lane.tally.in_flight} of {limit} in flight")
+            raise VendorError(Reason.OVER_LIMIT, f"{lane.tally.in_flight} of {limit} in flight")
 
         self._accepted += 1
         task = Task(
-            id=self._new_id(),
+            id=new_id(account.vendor),
             number=self._accepted,
             order=order,
             request_id=request_id,
@@ -200,14 +162,19 @@ class Vendor:
     def _start(self, task: Task, tallies: tuple[Tally, Tally]) -> None:
         self._tasks[task.id] = task
         heapq.heappush(self._ends, (task.ends_at, task.number, task))
-        self._request_ids.add(task.request_id)
-        gateway_task = _gateway_task(task.request_id)
         for tally in tallies:
             tally.begin()
-            tally.duplicates += gateway_task in self._gateway_tasks
-        self._gateway_tasks.add(gateway_task)
+        if task.request_id is not None:
+            self._recognise(task.request_id, tallies)
         self._lane(task.account, task.order.model).slot_time.begin(task.accepted_at)
         self._pool(task.order.model).begin(task.accepted_at)
+
+    def _recognise(self, request_id: str, tallies: tuple[Tally, Tally]) -> None:
+        self._request_ids.add(request_id)
+        wanted_for = gateway_task(request_id)
+        for tally in tallies:
+            tally.duplicates += wanted_for in self._gateway_tasks
+        self._gateway_tasks.add(wanted_for)
 
     def _end(self, task: Task) -> None:
         task.ended = True
@@ -215,14 +182,17 @@ class Vendor:
             tally.end(failed=task.failure is not None)
         self._lane(task.account, task.order.model).slot_time.end(task.ends_at)
         self._pool(task.order.model).end(task.ends_at)
+        if task.on_end is not None:
+            task.on_end()
         self._ended.append(task)
         while len(self._ended) > self.keep_tasks:
             self._forget(self._ended.popleft())
 
     def _forget(self, task: Task) -> None:
         del self._tasks[task.id]
-        self._request_ids.discard(task.request_id)
-        self._gateway_tasks.discard(_gateway_task(task.request_id))
+        if task.request_id is not None:
+            self._request_ids.discard(task.request_id)
+            self._gateway_tasks.discard(gateway_task(task.request_id))
 
     def _tallies_of(self, task: Task) -> tuple[Tally, Tally]:
         return self.total, self._lane(task.account, task.order.model).tally
@@ -242,16 +212,3 @@ class Vendor:
 
     def _limit_of_all(self, model: str) -> int:
         return sum(account.limit_of(model) for account in self._accounts.all())
-
-    def _new_id(self) -> str:
-        # 19 digits, as the vendor's: too many for whoever reads them as a number. Never repeatable,
-        # so that a look from before a reset cannot hit a task from after it.
-        while (task_id := str(10**18 + secrets.randbelow(9 * 10**18))) in self._tasks:
-            pass
-        return task_id
-
-
-def _gateway_task(request_id: str) -> str:
-    """The gateway's own task: it sends `<task>-<claim number>`, a new number for each submit."""
-    claim = _CLAIM.fullmatch(request_id)
-    return claim[1] if claim else request_id

@@ -1,43 +1,37 @@
-"""bigmodel's two routes, under /api/paas/v4.
+"""What a submit and a look go through, whichever vendor they are for.
 
-A submit is judged in the vendor's order: key, account, parameters; only then may a fault play, and
-places come last, when the task is to start.
+A submit is judged in bigmodel's order: key, account, parameters; only then may a fault play, and
+places come last, when the task is to start. geekai says nothing about an order.
 """
 
 import hashlib
 from functools import partial
 
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.simulator import faults, parameters
 from gateway.simulator.accounts import Account
 from gateway.simulator.connection import Answer, Client
-from gateway.simulator.errors import VendorError
-from gateway.simulator.media import links
+from gateway.simulator.dialect import Dialect
+from gateway.simulator.errors import Reason, VendorError
 from gateway.simulator.misbehaviour import respond
 from gateway.simulator.settings import draw
-from gateway.simulator.state import RefusedSubmit, Simulator
-from gateway.simulator.vendor import Order, Task, Vendor
+from gateway.simulator.state import RefusedSubmit
+from gateway.simulator.tasks import Order, Task
+from gateway.simulator.vendor import Vendor
 
-PREFIX = "/api/paas/v4"
 LONGEST_TEXT_KEPT = 4096
-
-
-def routes(simulator: Simulator) -> list[Route]:
-    return [
-        Route(f"{PREFIX}/videos/generations", Submit(simulator), methods=["POST"]),
-        Route(f"{PREFIX}/async-result/{{id}}", Look(simulator), methods=["GET"]),
-    ]
 
 
 class Submit:
     """An ASGI application, because a plain route cannot cut its connection."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._simulator = dialect.simulator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        dialect = self._dialect
         delay = draw(self._simulator.settings.submit_delay_seconds, self._simulator.dice)
         client = Client(scope, receive, send, delay)
         # A reset puts another vendor in place; what began before it must not reach that one.
@@ -48,27 +42,29 @@ class Submit:
         try:
             order = self._order(vendor, client.header(b"authorization"), raw)
         except VendorError as error:
-            await client.answer(Answer.refusal(error))
+            await client.answer(_refused(dialect, error))
             return
         armed = self._simulator.faults.fire("submit", order.account.name, order.prompt)
         failure = None
         if armed and isinstance(armed.rule, faults.Error):
             for tally in vendor.tallies(order.account, order.model):
-                tally.refused[armed.rule.code] += 1
+                tally.refused[dialect.fault(armed.rule).code] += 1
         elif armed and isinstance(armed.rule, faults.TaskFails):
             failure = armed.rule
-        await respond(client, armed, partial(self._accept, vendor, order, failure))
+        accept = partial(self._accept, client, vendor, order, failure)
+        await respond(dialect, client, armed, accept)
 
     def _order(self, vendor: Vendor, authorization: str | None, raw: bytes) -> Order:
         """Judges a submit, and counts it where it belongs, whatever comes of it."""
         account: Account | None = None
         body: dict[str, object] = {}
+        schema = self._dialect.schema
         try:
-            account, key = self._simulator.accounts.caller(authorization)
+            account, key = self._simulator.accounts.caller(authorization, self._dialect.vendor)
             body = parameters.decode(raw)
             if account.arrears:
-                raise VendorError("1113")
-            parameters.check(body, vendor.models)
+                raise VendorError(Reason.ARREARS)
+            parameters.check(body, schema, vendor.models)
             return Order(account, key, str(body["model"]), _kept(body))
         except VendorError as error:
             self._count_refusal(vendor, account, _kept(body), error)
@@ -77,9 +73,11 @@ class Submit:
             for tally in vendor.tallies(account, body.get("model")):
                 tally.submits += 1
                 tally.nulls_received += parameters.count_nulls(body)
-                tally.unknown_fields_received += len(parameters.unknown_fields(body))
+                tally.unknown_fields_received += len(parameters.unknown_fields(body, schema))
 
-    def _accept(self, vendor: Vendor, order: Order, failure: faults.TaskFails | None) -> Answer:
+    def _accept(
+        self, client: Client, vendor: Vendor, order: Order, failure: faults.TaskFails | None
+    ) -> Answer:
         simulator = self._simulator
         own = order.account.duration
         seconds = draw(simulator.settings.duration if own is None else own, simulator.dice)
@@ -87,15 +85,8 @@ class Submit:
             task = vendor.accept(order, simulator.now(), seconds, failure)
         except VendorError as error:
             self._count_refusal(vendor, order.account, order.body, error)
-            return Answer.refusal(error)
-        return Answer.of(
-            {
-                "id": task.id,
-                "model": order.model,
-                "request_id": task.request_id,
-                "task_status": "PROCESSING",
-            }
-        )
+            return _refused(self._dialect, error)
+        return self._dialect.accepted(client, vendor, task)
 
     def _count_refusal(
         self,
@@ -104,79 +95,64 @@ class Submit:
         body: dict[str, object],
         error: VendorError,
     ) -> None:
+        refusal = self._dialect.refusal(error)
         for tally in vendor.tallies(account, body.get("model")):
-            tally.refused[error.code] += 1
+            tally.refused[refusal.code] += 1
         at = self._simulator.epoch(self._simulator.now())
         name = account.name if account else None
-        self._simulator.refusals.append(RefusedSubmit(at, name, error.code, error.message, body))
+        refused = RefusedSubmit(at, name, refusal.code, refusal.message, body)
+        self._simulator.refusals.append(refused)
 
 
 class Look:
     """An ASGI application, for the same reason."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._simulator = dialect.simulator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        simulator = self._simulator
+        simulator, dialect = self._simulator, self._dialect
         delay = draw(simulator.settings.look_delay_seconds, simulator.dice)
         client = Client(scope, receive, send, delay)
         vendor = simulator.vendor
         try:
-            account, _ = simulator.accounts.caller(client.header(b"authorization"))
+            task = self._task(vendor, client.header(b"authorization"), scope["path_params"]["id"])
         except VendorError as error:
-            vendor.total.looks_refused[error.code] += 1
-            await client.answer(Answer.refusal(error))
-            return
-        now = simulator.now()
-        task = vendor.find(scope["path_params"]["id"], now)
-        if task is not None:
-            vendor.count_look(task, account, now)
-        if task is None or (simulator.settings.strict_keys and account.name != task.account):
-            await client.answer(self._no_such_task(vendor))
+            vendor.total.looks_refused[dialect.refusal(error).code] += 1
+            await client.answer(_refused(dialect, error))
             return
         armed = simulator.faults.fire("look", task.account, task.order.prompt)
         word = None
         if armed and isinstance(armed.rule, faults.Error):
             for tally in vendor.tallies(task.order.account, task.order.model):
-                tally.looks_refused[armed.rule.code] += 1
+                tally.looks_refused[dialect.fault(armed.rule).code] += 1
         elif armed and isinstance(armed.rule, faults.UnknownStatus):
             word = armed.rule.status
-        await respond(client, armed, partial(self._tell, client, vendor, task, word))
+        await respond(dialect, client, armed, partial(self._tell, client, vendor, task, word))
 
-    def _no_such_task(self, vendor: Vendor) -> Answer:
-        unknown = self._simulator.settings.unknown_id
-        vendor.total.looks_refused[unknown.code] += 1
-        error: dict[str, object] = {"code": unknown.code, "message": unknown.message}
-        return Answer.of({"error": error}, unknown.status)
+    def _task(self, vendor: Vendor, authorization: str | None, task_id: str) -> Task:
+        """The task that is looked at. The look is counted even if strict keys hide the task."""
+        simulator = self._simulator
+        account, _ = simulator.accounts.caller(authorization, self._dialect.vendor)
+        now = simulator.now()
+        task = vendor.find(task_id, now)
+        if task is None or task.vendor != self._dialect.vendor:
+            raise VendorError(Reason.NO_SUCH_TASK)
+        vendor.count_look(task, account, now)
+        if simulator.settings.strict_keys and account.name != task.account:
+            raise VendorError(Reason.NO_SUCH_TASK)
+        return task
 
     def _tell(self, client: Client, vendor: Vendor, task: Task, word: str | None) -> Answer:
-        body: dict[str, object] = {"model": task.order.model, "request_id": task.request_id}
         if word is not None:
-            return Answer.of(body | {"task_status": word})
-        status = vendor.tell(task, self._simulator.now())
-        body["task_status"] = status
-        if status == "SUCCESS":
-            base = self._simulator.settings.public_url
-            if base is None:
-                base = f"{client.scope['scheme']}://{client.header(b'host')}"
-            body["video_result"] = [links(self._simulator, task, base.rstrip("/"))]
-        elif status == "FAIL" and task.failure is not None:
-            body |= _reason(task.failure)
-        return Answer.of(body)
+            return Answer.of(self._dialect.with_status(task, word))
+        vendor.tell(task, self._simulator.now())
+        return Answer.of(self._dialect.told(client, task))
 
 
-def _reason(failure: faults.TaskFails) -> dict[str, object]:
-    """The documents name no field for it; these are the shapes that clients have met."""
-    match failure.shape:
-        case "error_object":
-            return {"error": {"code": failure.code, "message": failure.message}}
-        case "error_text":
-            return {"error": failure.message}
-        case "message":
-            return {"message": failure.message}
-        case "status_only":
-            return {}
+def _refused(dialect: Dialect, error: VendorError) -> Answer:
+    return Answer.refusal(dialect.refusal(error), dialect.envelope)
 
 
 def _kept(body: dict[str, object]) -> dict[str, object]:

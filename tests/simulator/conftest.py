@@ -20,6 +20,7 @@ ACCOUNTS = [
     {"name": "two", "limit": 2, "api_keys": ["two-a"]},
 ]
 API = "/api/paas/v4"
+GEEKAI = "/api/v1"
 MODEL = "cogvideox-3"
 
 
@@ -94,6 +95,27 @@ class Driver:
         return self.http.get("/simulator/tasks?order=oldest").json()
 
 
+class GeekaiDriver(Driver):
+    """The same at geekai, where no submit blocks unless a test says so."""
+
+    def submit(self, key: str = "gee-a", **fields: Any) -> httpx.Response:
+        return self.submit_body({"model": MODEL, "prompt": "a cat", "async": True, **fields}, key)
+
+    def submit_body(self, body: Any, key: str = "gee-a") -> httpx.Response:
+        return self.http.post(f"{GEEKAI}/videos/generations", json=body, headers=bearer(key))
+
+    def accepted(self, key: str = "gee-a", **fields: Any) -> str:
+        response = self.submit(key, **fields)
+        assert response.status_code == 200, response.text
+        return str(response.json()["task_id"])
+
+    def look(self, task_id: str, key: str = "gee-a") -> httpx.Response:
+        return self.http.get(f"{GEEKAI}/videos/{task_id}", headers=bearer(key))
+
+    def finished(self, key: str = "gee-a", **fields: Any) -> dict[str, Any]:
+        return super().finished(key, **fields)
+
+
 def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
@@ -130,3 +152,10 @@ def _simulator() -> Iterator[Driver]:
 def simulator(_simulator: Driver) -> Driver:
     _simulator.control("POST", "reset", everything=True)
     return _simulator
+
+
+@pytest.fixture
+def geekai(simulator: Driver) -> GeekaiDriver:
+    """The simulator with an account `gee` at geekai besides the others."""
+    simulator.control("PUT", "accounts/gee", vendor="geekai", tier="V0", api_keys=["gee-a"])
+    return GeekaiDriver(simulator.http)

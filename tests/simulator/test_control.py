@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from gateway.simulator import command
 
-from .conftest import MODEL, Driver, code_of, running
+from .conftest import MODEL, Driver, GeekaiDriver, code_of, running
 
 
 def test_settings_can_be_changed_one_by_one(simulator: Driver) -> None:
@@ -166,6 +166,17 @@ def test_every_option_can_come_from_the_environment(monkeypatch: pytest.MonkeyPa
         assert settings["public_url"] == "http://videos.example"
 
 
+def test_an_account_at_geekai_is_an_option_too() -> None:
+    accounts = [{"name": "g", "vendor": "geekai", "tier": "V0", "api_keys": ["k"]}]
+    with (
+        running("--accounts", json.dumps(accounts)) as (_, url),
+        httpx.Client(base_url=url) as http,
+    ):
+        simulator = GeekaiDriver(http)
+        assert simulator.finished(key="k")["task_status"] == "succeed"
+        assert simulator.control("GET", "accounts")[0]["vendor"] == "geekai"
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -177,6 +188,7 @@ def test_every_option_can_come_from_the_environment(monkeypatch: pytest.MonkeyPa
         ("--accounts", "{"),
         ("--accounts", '[{"name": "a", "api_keys": ["k"]}]'),
         ("--accounts", '[{"name": "a", "tier": "V7", "api_keys": ["k"]}]'),
+        ("--accounts", '[{"name": "a", "vendor": "z", "tier": "V0", "api_keys": ["k"]}]'),
         (
             "--accounts",
             '[{"name": "a", "limit": 1, "api_keys": ["k"]},'

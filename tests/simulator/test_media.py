@@ -2,7 +2,13 @@
 
 import pytest
 
-from .conftest import Driver
+from gateway.simulator.accounts import Account, VendorName
+from gateway.simulator.media import links
+from gateway.simulator.settings import Settings
+from gateway.simulator.state import Simulator
+from gateway.simulator.tasks import Order
+
+from .conftest import MODEL, Driver, GeekaiDriver
 
 MAGIC = {"png": b"\x89PNG\r\n\x1a\n", "jpg": b"\xff\xd8\xff", "webp": b"RIFF"}
 MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
@@ -112,6 +118,62 @@ def test_links_live_for_a_day_from_the_end_of_the_task(simulator: Driver) -> Non
     url = video_url(simulator)
     (task,) = simulator.tasks()
     assert int(url.partition("?Expires=")[2]) == int(task["ends_at"] + 24 * 3600)
+
+
+def test_links_of_geekai_live_for_a_week_or_as_long_as_its_own_setting_says(
+    geekai: GeekaiDriver,
+) -> None:
+    geekai.settings(url_lifetime_seconds=0)
+    alive = video_url(geekai)
+    (task,) = geekai.tasks()
+    assert int(alive.partition("?Expires=")[2]) == int(task["ends_at"] + 7 * 24 * 3600)
+    geekai.settings(geekai_url_lifetime_seconds=0)
+    dead = video_url(geekai)
+    assert geekai.http.get(alive).status_code == 200
+    assert geekai.http.get(dead).status_code == 403
+
+
+@pytest.mark.parametrize("vendor", ["bigmodel", "geekai"])
+@pytest.mark.parametrize(
+    ("resign", "expected"),
+    [(False, [160, 160, 160]), (True, [180, 200, 200])],
+)
+def test_a_later_look_keeps_the_first_expires_or_signs_the_links_anew(
+    vendor: VendorName, resign: bool, expected: list[int]
+) -> None:
+    clock = [0.0]
+    account = Account(name="a", vendor=vendor, limit=1, api_keys=["k"])
+    settings = Settings(
+        resign_links=resign, url_lifetime_seconds=150, geekai_url_lifetime_seconds=150
+    )
+    simulator = Simulator([account], settings, clock=lambda: clock[0])
+    start = simulator.epoch(0)
+    task = simulator.vendor.accept(Order(account, "k", MODEL, {"prompt": "a cat"}), 0, 10, None)
+    seen = []
+    for clock[0] in (30.0, 50.0, 50.0):
+        url = str(links(simulator, task, "http://videos.example")["url"])
+        seen.append(int(url.partition("?Expires=")[2]) - int(start))
+    assert seen == expected
+
+
+@pytest.mark.parametrize("vendor", ["bigmodel", "geekai"])
+def test_a_link_that_died_comes_alive_again_only_where_looks_sign_anew(
+    simulator: Driver, geekai: GeekaiDriver, vendor: str
+) -> None:
+    client = geekai if vendor == "geekai" else simulator
+
+    def look() -> str:
+        (task,) = client.tasks()
+        key = "gee-a" if client is geekai else "one-a"
+        return str(client.look(task["id"], key).json()["video_result"][0]["url"])
+
+    client.settings(url_lifetime_seconds=0, geekai_url_lifetime_seconds=0)
+    dead = video_url(client)
+    client.settings(url_lifetime_seconds=60, geekai_url_lifetime_seconds=60)
+    assert look() == dead
+    assert client.http.get(dead).status_code == 403
+    client.settings(resign_links=True)
+    assert client.http.get(look()).status_code == 200
 
 
 def test_nothing_is_served_for_tasks_that_have_no_video(simulator: Driver) -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from gateway.simulator.accounts import Account, Accounts
 from gateway.simulator.figures import Figures
-from gateway.simulator.vendor import Order, Task, Vendor
+from gateway.simulator.tasks import Order, Task
+from gateway.simulator.vendor import Vendor
 
 from .conftest import API, MODEL, Driver, wait_until
 
