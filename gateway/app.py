@@ -9,9 +9,10 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from gateway import __version__
-from gateway.api import limits, ops, videos
+from gateway.api import limits, models, mounting, ops, reference
 from gateway.api.deps import Services
 from gateway.api.edge import with_edge
+from gateway.api.telling import Telling
 from gateway.bootstrap import Gateway
 from gateway.dialects import DIALECTS
 from gateway.metrics import exposition
@@ -20,7 +21,7 @@ from gateway.settings import Settings
 
 def client_app(gateway: Gateway, settings: Settings, state: Callable[[], str]) -> ASGIApp:
     """What teams call: every dialect's routes, and the probes."""
-    return with_edge(_client_routes(gateway, settings, state))
+    return with_edge(_client_routes(gateway, settings, state), settings.cors_origins)
 
 
 def admin_app(gateway: Gateway, settings: Settings, state: Callable[[], str]) -> ASGIApp:
@@ -37,7 +38,7 @@ def whole_app(
     """Both planes on one port; the second opens with the admin key only."""
     app = _client_routes(gateway, settings, state)
     _add_admin_routes(app, gateway, settings, admin_key)
-    return with_edge(app)
+    return with_edge(app, settings.cors_origins)
 
 
 def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str]) -> FastAPI:
@@ -46,16 +47,20 @@ def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str
         directory=gateway.directory,
         admission=gateway.admission,
         dispatcher=gateway.dispatcher,
+        waiting=gateway.waiting,
+        content=gateway.content,
         tasks=gateway.pool.tasks,
+        telling=Telling(gateway.pool.catalog, settings.public_url),
         queue_bounds=gateway.pool.bounds,
         submit_wait_seconds=settings.submit_wait_seconds,
+        longest_wait_seconds=settings.longest_wait_seconds,
         max_body_bytes=settings.max_body_bytes,
     )
     app.include_router(ops.health_router(state))
-    for dialect in DIALECTS:
-        app.include_router(videos.router(dialect, services))
-    app.include_router(videos.cancel_router(services))
+    app.include_router(mounting.router(DIALECTS, services))
     app.include_router(limits.router(services))
+    app.include_router(models.router(services))
+    reference.add_to(app)
     return app
 
 
@@ -67,7 +72,12 @@ def _add_admin_routes(
 
 
 def _bare_app() -> FastAPI:
-    # No redirects for a trailing slash: zai-sdk does not follow them.
+    # The edge takes trailing slashes off; the reference is added to the client plane alone.
     return FastAPI(
-        title="cogvideo-gateway", version=__version__, openapi_url=None, redirect_slashes=False
+        title="cogvideo-gateway",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )

@@ -17,16 +17,21 @@ from gateway.domain.team import Team, TeamDirectory, key_digest
 from gateway.failpoints import Failpoint, Failpoints, Failure
 from gateway.lifecycle.admission import Admission
 from gateway.lifecycle.background import Background
+from gateway.lifecycle.content import Content
 from gateway.lifecycle.dispatcher import Dispatcher
 from gateway.lifecycle.look_schedule import LookSchedule
+from gateway.lifecycle.looks import Looks
 from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.poller import Poller
 from gateway.lifecycle.settlement import Settlement
+from gateway.lifecycle.waiting import Waiting
 from gateway.providers import PROVIDERS
 from gateway.providers.http import open_provider_http
+from gateway.providers.media import open_media
 from gateway.settings import ModelSettings, Settings, WrongSettings
 from gateway.store.connection import Store, open_store, understood
 from gateway.store.embedded import EmbeddedStore
+from gateway.store.events import Events
 from gateway.store.health import check_store
 from gateway.store.slots import SlotStore
 from gateway.store.tasks import Rules, TaskStore
@@ -56,6 +61,9 @@ class Gateway:
     admission: Admission
     dispatcher: Dispatcher
     poller: Poller
+    waiting: Waiting
+    content: Content
+    events: Events
     background: Background
 
     async def configure(self) -> None:
@@ -138,6 +146,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
     async with (
         open_pool(settings, url, failpoints) as pool,
         open_provider_http(settings.submit_timeout_seconds, settings.looks_at_once, *watch) as http,
+        open_media() as media,
     ):
         settlement = Settlement(pool.tasks)
         schedule = _schedule(settings, pool.catalog)
@@ -151,23 +160,37 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             key_rest_seconds=settings.key_rest_seconds,
             send_window_seconds=settings.send_window_seconds,
         )
+        looks = Looks(providers, pool.accounts)
         poller = Poller(
             pool.tasks,
             settlement,
             dispatcher,
-            providers,
-            pool.accounts,
+            looks,
             schedule,
             at_once=settings.looks_at_once,
             missing_seconds=settings.missing_seconds,
         )
         used = {account.provider for account in pool.accounts.values()}
+        events = Events(
+            url,
+            pool.store.keys.events,
+            changed=pool.tasks.changed,
+            perhaps_changed=pool.tasks.perhaps_changed,
+        )
         yield Gateway(
             pool,
             _directory(settings, pool.teams),
-            Admission(pool.catalog, pool.tasks, dispatcher, used),
+            Admission(
+                pool.catalog,
+                pool.tasks,
+                dispatcher,
+                {name: kind.cannot_express for name, kind in PROVIDERS.items() if name in used},
+            ),
             dispatcher,
             poller,
+            Waiting(pool.tasks, events),
+            Content(pool.tasks, looks, media),
+            events,
             Background(pool.tasks, dispatcher, poller),
         )
 

@@ -162,17 +162,20 @@ async def _running(
 
     async def leave() -> None:
         await stop.wait()
+        gateway.waiting.stop()
         gateway.dispatcher.stop()
         gateway.background.stop()
         if not started.is_set():
             background.cancel()
 
+    listening = asyncio.create_task(gateway.events.run())
     background, leaving = asyncio.create_task(run()), asyncio.create_task(leave())
     try:
         yield started
     finally:
         stop.set()
         await leaving
+        listening.cancel()
         try:
             async with asyncio.timeout(drain_seconds):
                 with contextlib.suppress(asyncio.CancelledError):

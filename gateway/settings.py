@@ -163,6 +163,18 @@ class Settings(BaseSettings):
     submit_wait_seconds: Seconds = Field(
         10, description="how long a POST waits for the vendor's answer when a slot is free"
     )
+    longest_wait_seconds: float = Field(
+        240,
+        gt=0,
+        lt=280,
+        description="a caller that waits for the video is answered by then, whatever it says",
+    )
+    public_url: str | None = Field(
+        None, description="how clients reach this gateway, for links to itself; unset: their Host"
+    )
+    cors_origins: list[str] = Field(
+        [], description="origins whose pages may call this gateway from a browser"
+    )
     max_body_bytes: int = Field(15 * 1024 * 1024, ge=1024, description="largest request body")
     claim_lease_seconds: Seconds = Field(
         10, description="a claim not used by then goes back to the queue"
@@ -260,6 +272,23 @@ class Settings(BaseSettings):
         if text.startswith("redis") and not _has_host(text):
             raise ValueError("must be a URL like redis://store:6379/0")
         return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        if not re.fullmatch(r"https?://[^\s?#]+", url) or not _has_host(url):
+            raise ValueError("must be a URL like https://videos.example.com")
+        return url.rstrip("/")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if origin != "*" and not re.fullmatch(r"https?://[^\s/?#]+", origin):
+                raise ValueError('must be origins like https://tools.example.com, or "*"')
+        return origins
 
     @field_validator("data_dir")
     @classmethod

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from gateway.domain.errors import AuthenticationFailed, BodyTooLarge, MissingApiKey
+from gateway.api.telling import Telling
+from gateway.domain.errors import AuthenticationFailed, BodyTooLarge, MissingApiKey, NotFound
 from gateway.domain.ports import Tasks
 from gateway.domain.submission import QueueBounds
+from gateway.domain.task import Task
 from gateway.domain.team import Team, TeamDirectory
 from gateway.lifecycle.admission import Admission
+from gateway.lifecycle.content import Content
 from gateway.lifecycle.dispatcher import Dispatcher
+from gateway.lifecycle.waiting import Waiting
+
+_LONGEST_TASK_ID = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +28,14 @@ class Services:
     directory: TeamDirectory
     admission: Admission
     dispatcher: Dispatcher
+    waiting: Waiting
+    content: Content
     tasks: Tasks
+    telling: Telling
     queue_bounds: QueueBounds
     submit_wait_seconds: float
+    longest_wait_seconds: float
+    """For callers who wait for the end: below what common clients and proxies have patience for."""
     max_body_bytes: int
 
 
@@ -54,6 +65,20 @@ def caller(request: Request, directory: TeamDirectory) -> Team:
         AuthenticationFailed: no key, or one that nobody owns.
     """
     return directory.authenticate(bearer(request))
+
+
+async def own_task(services: Services, request: Request, task_id: str) -> Task:
+    """The one way to a task: another team's and none at all are the same.
+
+    Raises:
+        AuthenticationFailed: no key, or one that nobody owns.
+        NotFound: there is no such task of the caller's team.
+    """
+    team = caller(request, services.directory)
+    task = await services.tasks.get(task_id) if len(task_id) <= _LONGEST_TASK_ID else None
+    if task is None or task.team != team.name:
+        raise NotFound("there is no such task")
+    return task
 
 
 def require_admin(request: Request, admin_key: str) -> None:

@@ -1,19 +1,22 @@
-"""What holds for every answer: errors in one envelope, in the caller's words, and a request id."""
+"""What holds for every request and answer: plain paths, HEAD, errors in one envelope and in the
+caller's words, a request id."""
 
 from __future__ import annotations
 
 import logging
 import re
 import secrets
+from collections.abc import Sequence
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.dialects import DIALECTS
+from gateway.dialects import BIGMODEL
 from gateway.domain.errors import GatewayError, InvalidRequest, MethodNotAllowed, NotFound
 
 log = logging.getLogger(__name__)
@@ -21,21 +24,46 @@ log = logging.getLogger(__name__)
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-def with_edge(app: FastAPI) -> ASGIApp:
-    """Give the app our errors and, outermost, our request ids: a 500 has one as well."""
+# What a page in a browser may read of an answer beside its body.
+_EXPOSED_HEADERS = (
+    "Retry-After",
+    "Idempotent-Replayed",
+    "openai-poll-after-ms",
+    "x-request-id",
+    "x-task-id",
+    "x-cost-fen",
+    "x-queue-position",
+    "x-estimated-start-seconds",
+)
+
+
+def with_edge(app: FastAPI, cors_origins: Sequence[str] = ()) -> ASGIApp:
+    """Give the app our errors and, outermost, our request ids: a 500 has one as well.
+
+    Pages of `cors_origins` may call it from a browser; none may where the list is empty.
+    """
     app.add_exception_handler(GatewayError, _gateway_error)
     app.add_exception_handler(HTTPException, _framework_error)
     app.add_exception_handler(ClientDisconnect, _client_left)
     app.add_exception_handler(Exception, _unexpected)
-    return RequestId(app)
+    if cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=_EXPOSED_HEADERS,
+            max_age=86400,
+        )
+    return Plain(RequestId(app))
 
 
 def error_response(request: Request, error: GatewayError) -> JSONResponse:
     """The envelope that every client can read: Zhipu's, with OpenAI's two fields beside it."""
-    dialect = getattr(request.state, "dialect", DIALECTS[0])
+    status, code = getattr(request.state, "dialect", BIGMODEL).error(error)
     body = {
         "error": {
-            "code": dialect.error_code(error),
+            "code": code,
             "message": error.message,
             "type": error.type,
             "param": error.param,
@@ -46,7 +74,7 @@ def error_response(request: Request, error: GatewayError) -> JSONResponse:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if not error.safe_to_repeat:
         headers["x-should-retry"] = "false"  # Zhipu's and OpenAI's SDKs obey it
-    return JSONResponse(body, error.status, headers)
+    return JSONResponse(body, status, headers)
 
 
 async def _gateway_error(request: Request, error: Exception) -> JSONResponse:
@@ -78,6 +106,25 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
         *(request.state.request_id, request.method, request.url.path),
     )
     return error_response(request, GatewayError("something went wrong inside the gateway"))
+
+
+class Plain:
+    """Takes a trailing slash off, since not every SDK follows the redirect that frameworks answer
+    it with; and lets a HEAD be answered as its GET would be, of which the server sends the head."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            # A copy: the server itself must go on seeing the HEAD.
+            scope = {**scope, "state": {**scope.get("state", {})}}
+            if len(scope["path"]) > 1:
+                scope["path"] = scope["path"].rstrip("/") or "/"
+            if scope["method"] == "HEAD":
+                scope["method"] = "GET"
+                scope["state"]["head_only"] = True
+        await self._app(scope, receive, send)
 
 
 class RequestId:

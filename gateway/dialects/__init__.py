@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 from gateway.dialects.bigmodel import BigModelDialect
-from gateway.domain.errors import GatewayError
-from gateway.domain.submission import Submission
-from gateway.domain.task import Task
+from gateway.dialects.contract import Dialect
+from gateway.dialects.geekai import GeekAIDialect
+from gateway.dialects.new_api import NewApiDialect
+from gateway.dialects.openai import OpenAIDialect
+from gateway.dialects.unified import UnifiedDialect
 
+BIGMODEL = BigModelDialect()
+GEEKAI = GeekAIDialect()
+OPENAI = OpenAIDialect()
 
-class Dialect(Protocol):
-    """Turns bytes into a request and a task into a body, and has its own codes for our errors."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def create_path(self) -> str: ...
-
-    @property
-    def retrieve_path(self) -> str:
-        """With `{task_id}` in it."""
-        ...
-
-    def parse(self, body: bytes) -> Submission:
-        """Read a request; raises InvalidRequest with the field named."""
-        ...
-
-    def created(self, task: Task) -> dict[str, Any]: ...
-
-    def retrieved(self, task: Task) -> dict[str, Any]: ...
-
-    def error_code(self, error: GatewayError) -> str: ...
-
-
-UNIFIED: Dialect = BigModelDialect("unified", prefix="/v1")
-DIALECTS: tuple[Dialect, ...] = (BigModelDialect("bigmodel", prefix="/api/paas/v4"), UNIFIED)
+DIALECTS: tuple[Dialect, ...] = (
+    UnifiedDialect(BIGMODEL, GEEKAI),
+    BIGMODEL,
+    GEEKAI,
+    OPENAI,
+    NewApiDialect(OPENAI),
+)

@@ -35,13 +35,27 @@ def normalised(image: str, field: str) -> str:
             f"{field} must be a data URI like data:image/png;base64,...", param=field
         )
     encoded = _SPACE.sub("", image[head.end() :] if head else image).rstrip("=")
-    data = _decoded(encoded, field)
+    kind = _kind(_decoded(encoded, field), field)
+    return f"data:{kind};base64,{encoded}{'=' * (-len(encoded) % 4)}"
+
+
+def from_file(data: bytes, field: str) -> str:
+    """An uploaded image as `data:image/png;base64,...` (or jpeg).
+
+    Raises:
+        InvalidField: another format, or over 5 MB.
+    """
+    kind = _kind(data, field)
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _kind(data: bytes, field: str) -> str:
     if len(data) > MAX_IMAGE_BYTES:
         raise InvalidField(f"{field} has an image over 5 MB", param=field)
     kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
     if kind is None:
         raise InvalidField(f"{field} must be a PNG or JPEG image, or a link to one", param=field)
-    return f"data:{kind};base64,{encoded}{'=' * (-len(encoded) % 4)}"
+    return kind
 
 
 def _checked_url(url: str, field: str) -> str:

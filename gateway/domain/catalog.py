@@ -22,6 +22,7 @@ class ModelSpec:
     limit: int | None = None
     """Tasks in flight on each account; None: what the account's tier says."""
     providers: tuple[str, ...] = ("bigmodel",)
+    """Who offers it, the one that is to be named first in front."""
     qualities: tuple[str, ...] = ("speed", "quality")
     sizes: tuple[str, ...] = ()
     fps: tuple[int, ...] = ()
@@ -35,6 +36,10 @@ class ModelSpec:
     def task_seconds(self) -> float:
         """How long a task holds its slot, for estimates."""
         return sum(self.expected_seconds) / 2 if self.expected_seconds else _ASSUMED_SECONDS
+
+    def progress(self, running_seconds: float) -> int:
+        """How far a task that runs for so long is thought to be: 0 to 99."""
+        return min(99, int(100 * max(0.0, running_seconds) / self.task_seconds))
 
     def check(self, request: VideoRequest) -> None:
         """Refuse what this model cannot make.
@@ -74,9 +79,11 @@ class ModelSpec:
 
 # https://docs.bigmodel.cn/api-reference/模型-api/视频生成异步 (fields and their values) and
 # https://docs.bigmodel.cn/cn/guide/models/video-generation/cogvideox-3 (1 yuan a video, limits).
+# geekai sells the same model: https://docs.geekai.co, page CogVideoX-3.
 COGVIDEOX_3 = ModelSpec(
     name="cogvideox-3",
     price_fen=100,
+    providers=("bigmodel", "geekai"),
     sizes=(
         "1280x720",
         "720x1280",

@@ -8,17 +8,21 @@ GatewayError
 │   ├── ConflictingFields
 │   ├── PromptTooLong
 │   ├── UnknownModel
+│   ├── NotSupported               none of our models can do that
 │   └── RefusedByProvider          the vendor found what we could not judge; keeps the vendor's code
 ├── AuthenticationFailed           401
 │   └── MissingApiKey
 ├── NotFound                       404, the same for another team's task and for none
 ├── MethodNotAllowed               405
-├── BodyTooLarge                   413
 ├── TaskEnded                      409, too late to cancel it
+├── NotCompleted                   409, there is no video (yet, or at all)
+├── ResultExpired                  410, the vendor serves the video no longer
+├── BodyTooLarge                   413
 ├── IdempotencyKeyReused           422, the key belongs to another request
 ├── NotQueued                      429, no slot is free
 │   ├── QueueFull                  and no more may wait
 │   └── NoFreeSlot                 and the caller does not want to wait
+├── ContentUnavailable             502, the vendor's file server does not serve the video just now
 ├── NoAccount                      503, no account is configured that could ever serve this
 └── StoreUnavailable               503, nothing is admitted without the store
     └── AdmissionUnanswered        the task may be there all the same
@@ -81,6 +85,10 @@ class UnknownModel(InvalidRequest):
     code = "model_not_found"
 
 
+class NotSupported(InvalidRequest):
+    code = "not_supported"
+
+
 class RefusedByProvider(InvalidRequest):
     """The vendor refused what the caller asked for; `code` is the vendor's."""
 
@@ -122,6 +130,25 @@ class TaskEnded(GatewayError):
     type = "invalid_request_error"
     code = "task_ended"
     safe_to_repeat = False
+
+
+class NotCompleted(GatewayError):
+    status = 409
+    type = "invalid_request_error"
+    code = "not_completed"
+    safe_to_repeat = False
+
+
+class ResultExpired(GatewayError):
+    status = 410
+    type = "invalid_request_error"
+    code = "result_expired"
+
+
+class ContentUnavailable(GatewayError):
+    status = 502
+    code = "content_unavailable"
+    retry_after_seconds = 5
 
 
 class IdempotencyKeyReused(GatewayError):

@@ -5,7 +5,9 @@ Adapters fit these by shape; `bootstrap` puts one behind each.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -33,6 +35,38 @@ class Provider(Protocol):
         ...
 
     async def look(self, account: Account, key: ApiKey, provider_task_id: str) -> LookAnswer: ...
+
+
+CannotExpress = Callable[[VideoRequest], str | None]
+"""Tells the field of a request that a vendor has no words for; None if it can say all of it."""
+
+
+class MediaStream(Protocol):
+    """A file of the vendor's as it comes in. Whoever opened it closes it."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Those that say what and how much this is, in lower case."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Media(Protocol):
+    """The files behind a result's links."""
+
+    async def open(self, url: str, byte_range: str | None) -> MediaStream:
+        """Begin to read a file; `byte_range` is a Range header to pass on.
+
+        Raises:
+            ContentUnavailable: no answer, or not from a file server.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +153,33 @@ class TeamLimits:
     """In the order in which they were asked for."""
 
 
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """Some of a team's tasks, in the order that was asked for."""
+
+    tasks: tuple[Task, ...]
+    more: bool
+    """Whether others follow."""
+
+
+class Renewal(StrEnum):
+    """Whether to ask a vendor to sign a dead link anew; it is asked once for each."""
+
+    YOURS = "yours"
+    PENDING = "pending"
+    """Somebody else is asking at the moment."""
+    OVER = "over"
+    """It was asked before."""
+
+
+class Endings(Protocol):
+    """Tells of ends, whichever process saw them."""
+
+    def watch(self, task_id: str) -> AbstractContextManager[asyncio.Event]:
+        """An event that is set when the task has ended, or when word of it may have been missed."""
+        ...
+
+
 class Tasks(Protocol):
     """The records, the queue and the slots: one atomic step a method, each safe to run twice.
 
@@ -139,6 +200,16 @@ class Tasks(Protocol):
     async def team_limits(self, team: str, classes: tuple[str, ...]) -> TeamLimits: ...
 
     async def cancel(self, task_id: str) -> tuple[Task | None, tuple[Claim, ...]]: ...
+
+    async def page(
+        self, team: str, *, after: str | None, newest_first: bool, most: int
+    ) -> TaskPage | None: ...
+
+    async def forget(self, task_id: str) -> bool: ...
+
+    async def take_renewal(self, task_id: str, link: str) -> Renewal: ...
+
+    async def renew_links(self, task_id: str, videos: tuple[Video, ...]) -> None: ...
 
     async def mark_sending(self, claim: Claim, api_key_id: str) -> bool: ...
 

@@ -25,6 +25,8 @@ class Submission:
     overflow: Overflow | None = None
     queue_timeout_seconds: float | None = None
     """How long it may wait for a slot before it fails."""
+    waits: bool = False
+    """Whether its caller wants the answer only when the video is done, or a time-out is near."""
     idempotency_key: str | None = None
     """The caller's name for this one submit, wherever it is repeated. It begins with where it
     was said, so that a header and a field of the body never mean each other."""

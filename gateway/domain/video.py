@@ -23,6 +23,8 @@ class VideoRequest:
     fps: int | None = None
     duration_seconds: int | None = None
     user_id: str | None = None
+    retries: int | None = None
+    """How often a vendor that can is to try again by itself; never 0, which says nothing."""
     client_request_id: str | None = None
     """The caller's own `request_id`: echoed to the caller, never sent to a vendor."""
 
@@ -33,3 +35,9 @@ class Video:
 
     url: str
     cover_url: str | None = None
+    expires_at: int | None = None
+    """When the links die, in Unix seconds; None if nobody knows."""
+
+    def dead(self, now_seconds: float) -> bool:
+        """Whether the links have died by that time."""
+        return self.expires_at is not None and self.expires_at <= now_seconds

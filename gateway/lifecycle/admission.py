@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from gateway.domain.catalog import Catalog, ModelSpec
 from gateway.domain.errors import (
     AdmissionUnanswered,
     GatewayError,
     IdempotencyKeyReused,
+    InvalidField,
     NoAccount,
     NoFreeSlot,
     NotFound,
@@ -17,10 +18,18 @@ from gateway.domain.errors import (
     StoreUnavailable,
     UnknownModel,
 )
-from gateway.domain.ports import Admitted, NotAdmitted, NotAdmittedBecause, Tasks, TeamLimits
+from gateway.domain.ports import (
+    Admitted,
+    CannotExpress,
+    NotAdmitted,
+    NotAdmittedBecause,
+    Tasks,
+    TeamLimits,
+)
 from gateway.domain.submission import QueuePlace, Submission
 from gateway.domain.task import Task, new_task_id
 from gateway.domain.team import Team
+from gateway.domain.video import VideoRequest
 from gateway.lifecycle.dispatcher import Dispatcher
 
 log = logging.getLogger(__name__)
@@ -33,8 +42,13 @@ class Admission:
     """Turns a request into a durable task that is claimed or queued."""
 
     def __init__(
-        self, catalog: Catalog, tasks: Tasks, dispatcher: Dispatcher, providers: Collection[str]
+        self,
+        catalog: Catalog,
+        tasks: Tasks,
+        dispatcher: Dispatcher,
+        providers: Mapping[str, CannotExpress],
     ) -> None:
+        """`providers` are those that have accounts, each with what it has no words for."""
         self._catalog = catalog
         self._tasks = tasks
         self._dispatcher = dispatcher
@@ -45,6 +59,7 @@ class Admission:
 
         Raises:
             InvalidRequest: the model, or what is asked of it, is not to be had.
+            InvalidField: none of the vendors that we have accounts at can express it.
             NoAccount: no account is configured at any vendor that offers the model.
             IdempotencyKeyReused: the key belongs to another request.
             QueueFull, NoFreeSlot: it would have to wait, and may not.
@@ -53,9 +68,7 @@ class Admission:
         request = submission.request
         spec = self._catalog.find(request.model)
         spec.check(request)
-        task_class = self._class_of(spec)
-        if task_class is None:
-            raise NoAccount(f"no account is configured that could make {spec.name}")
+        task_class = self._class_of(spec, request)
         task_id = new_task_id()
         try:
             answer = await self._tasks.admit(
@@ -95,14 +108,36 @@ class Admission:
 
     async def limits(self, team: Team) -> tuple[TeamLimits, tuple[ModelSpec, ...]]:
         """What a team has and may have, and the models that its `classes` are of, in order."""
-        able = [spec for spec in self._catalog if self._class_of(spec)]
-        classes = tuple(self._class_of(spec) or "" for spec in able)
+        able = [spec for spec in self._catalog if self._offers(spec)]
+        classes = tuple(_class(spec, self._offers(spec)) for spec in able)
         return await self._tasks.team_limits(team.name, classes), tuple(able)
 
-    def _class_of(self, spec: ModelSpec) -> str | None:
-        """The queue of a model: its name and who could make it; None if nobody could."""
-        able = [name for name in spec.providers if name in self._providers]
-        return f"{spec.name}@{'+'.join(able)}" if able else None
+    def offered(self) -> tuple[ModelSpec, ...]:
+        """The models that some account could make."""
+        return tuple(spec for spec in self._catalog if self._offers(spec))
+
+    def _class_of(self, spec: ModelSpec, request: VideoRequest) -> str:
+        """The queue of a request: its model and who could make just this."""
+        offers = self._offers(spec)
+        if not offers:
+            raise NoAccount(f"no account is configured that could make {spec.name}")
+        missing = {name: self._providers[name](request) for name in offers}
+        able = [name for name in offers if missing[name] is None]
+        if not able:
+            fields = " or ".join(sorted({str(field) for field in missing.values()}))
+            raise InvalidField(
+                f"{fields}: what was asked for cannot be expressed at {' or '.join(offers)}, "
+                "and there are no accounts elsewhere",
+                param=missing[offers[0]],
+            )
+        return _class(spec, able)
+
+    def _offers(self, spec: ModelSpec) -> list[str]:
+        return [name for name in spec.providers if name in self._providers]
+
+
+def _class(spec: ModelSpec, providers: list[str]) -> str:
+    return f"{spec.name}@{'+'.join(providers)}"
 
 
 def _refusal(answer: NotAdmitted, spec: ModelSpec) -> GatewayError:

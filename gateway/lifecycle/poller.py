@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 
-from gateway.domain.account import Account
-from gateway.domain.ports import DueLook, MissingSoFar, Provider, Tasks
+from gateway.domain.ports import DueLook, MissingSoFar, Tasks
 from gateway.domain.provider_answers import (
     Failed,
     KeyRefused,
@@ -19,6 +17,7 @@ from gateway.domain.provider_answers import (
 from gateway.domain.task import TaskError
 from gateway.lifecycle.dispatcher import Dispatcher
 from gateway.lifecycle.look_schedule import LookSchedule
+from gateway.lifecycle.looks import Looks
 from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.settlement import Settlement
 
@@ -42,8 +41,7 @@ class Poller:
         tasks: Tasks,
         settlement: Settlement,
         dispatcher: Dispatcher,
-        providers: Mapping[str, Provider],
-        accounts: Mapping[str, Account],
+        looks: Looks,
         schedule: LookSchedule,
         *,
         at_once: int,
@@ -52,8 +50,7 @@ class Poller:
         self._tasks = tasks
         self._settlement = settlement
         self._dispatcher = dispatcher
-        self._providers = providers
-        self._accounts = accounts
+        self._looks = looks
         self._schedule = schedule
         self._at_once = at_once
         self._missing_seconds = missing_seconds
@@ -79,22 +76,11 @@ class Poller:
 
     async def _look(self, look: DueLook) -> None:
         try:
-            await self._take_in(look, await self._ask(look))
+            answer = await self._looks.ask(look.account, look.api_key_id, look.provider_task_id)
+            await self._take_in(look, answer)
         except Exception:
             # Nobody said when to look again, so it is due when the look's lease runs out.
             log.exception("task %s: a look failed", look.task_id)
-
-    async def _ask(self, look: DueLook) -> LookAnswer:
-        account = self._accounts.get(look.account)
-        if account is None:
-            return Running(doubt=f"account {look.account} is not in this process's settings")
-        provider = self._providers[account.provider]
-        answer: LookAnswer = Running(doubt="the account has no API key")
-        for key in account.keys_from(look.api_key_id):
-            answer = await provider.look(account, key, look.provider_task_id)
-            if not isinstance(answer, KeyRefused):
-                return answer
-        return answer
 
     async def _take_in(self, look: DueLook, answer: LookAnswer) -> None:
         match answer:

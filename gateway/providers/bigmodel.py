@@ -23,12 +23,13 @@ from gateway.domain.provider_answers import (
     SubmitAnswer,
     Succeeded,
 )
-from gateway.domain.task import TaskError
-from gateway.domain.video import Video, VideoRequest
+from gateway.domain.video import VideoRequest
 from gateway.providers.bigmodel_errors import BY_CODE, verdict_on
 from gateway.providers.http import Answer, BeforeBytes, NoAnswer, NotSent, ProviderHttp
+from gateway.providers.reading import error_of, failure_of, text, videos_of
 
-_CONTENT_POLICY = ("1301", "sensitive", "unsafe", "敏感", "不安全")
+# Undocumented; the signed links seen so far carry an Expires of a day after the video was made.
+LINKS_LIVE_SECONDS = 86400.0
 
 
 class BigModel:
@@ -53,10 +54,10 @@ class BigModel:
             return Refused(f"not reached: {error}", Rest.UNREACHABLE)
         except NoAnswer as error:
             return Lost(str(error))
-        provider_task_id = _text((answer.body or {}).get("id"))
+        provider_task_id = text((answer.body or {}).get("id"))
         if answer.status == 200 and provider_task_id:
-            return Accepted(provider_task_id, _text((answer.body or {}).get("model")))
-        code, message = _error(answer.body)
+            return Accepted(provider_task_id, text((answer.body or {}).get("model")))
+        code, message = error_of(answer.body)
         return verdict_on(answer.status, code).answer(
             code or f"http_{answer.status}", message or "the vendor gave no reason"
         )
@@ -70,6 +71,11 @@ class BigModel:
         if answer.status == 200:
             return read_state(answer.body)
         return _refused_look(answer)
+
+
+def cannot_express(request: VideoRequest) -> str | None:
+    """Fits `CannotExpress`: the vendor makes no further tries by itself."""
+    return "retries" if request.retries else None
 
 
 def request_body(request: VideoRequest, request_id: str) -> dict[str, Any]:
@@ -104,42 +110,17 @@ def read_state(body: dict[str, Any] | None) -> LookAnswer:
     if status == "PROCESSING":
         return Running()
     if status == "FAIL":
-        return Failed(_failure(body))
+        return Failed(failure_of(body))
     if status != "SUCCESS":
         return Running(doubt=f"unknown task_status {str(status)[:40]!r}")
-    videos = _videos(body)
+    videos = videos_of(body, LINKS_LIVE_SECONDS)
     if not videos:
         return Running(doubt="SUCCESS without a video")
-    return Succeeded(videos, _text(body.get("model")))
-
-
-def _videos(body: dict[str, Any]) -> tuple[Video, ...]:
-    """The documented array; an object or a bare `video_url`, as some relays answer, will do."""
-    results = body.get("video_result")
-    if isinstance(results, dict):
-        results = [results]
-    if not isinstance(results, list):
-        results = [{"url": body.get("video_url")}]
-    return tuple(
-        Video(url=url, cover_url=_link(result.get("cover_image_url")))
-        for result in results
-        if isinstance(result, dict) and (url := _link(result.get("url")))
-    )
-
-
-def _failure(body: dict[str, Any]) -> TaskError:
-    """The documents define no reason of a FAIL; these are the shapes seen in the wild."""
-    code, message = _error(body)
-    words = f"{code} {message}".lower()
-    if any(hint in words for hint in _CONTENT_POLICY):
-        why = message or "blocked by the vendor's content policy"
-        return TaskError(code="1301", message=why, caller_at_fault=True)
-    why = message or "the vendor could not make the video and gave no reason"
-    return TaskError(code=code or "generation_failed", message=why)
+    return Succeeded(videos, text(body.get("model")))
 
 
 def _refused_look(answer: Answer) -> LookAnswer:
-    code, message = _error(answer.body)
+    code, message = error_of(answer.body)
     reason = f"HTTP {answer.status}, {code}: {message}"
     if answer.status == 401 or (code is not None and "1000" <= code <= "1004"):
         return KeyRefused(reason)
@@ -150,29 +131,3 @@ def _refused_look(answer: Answer) -> LookAnswer:
     if 400 <= answer.status < 500 and answer.status not in (403, 408, 425, 429, 434):
         return Missing(reason)
     return Running(doubt=reason)
-
-
-def _error(body: dict[str, Any] | None) -> tuple[str | None, str | None]:
-    """Code and message, nested or flat, the code as a string or a number."""
-    if body is None:
-        return None, None
-    error = body.get("error", body)
-    if isinstance(error, str):
-        return _text(body.get("code")), error[:500]
-    if not isinstance(error, dict):
-        return None, None
-    message = error.get("message", body.get("message"))
-    return _text(error.get("code")), message[:500] if isinstance(message, str) else None
-
-
-def _text(value: object) -> str | None:
-    """An id or a code: digits may come as a number, but never as anything else."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value)[:256] or None
-
-
-def _link(value: object) -> str | None:
-    if isinstance(value, str) and value.startswith(("https://", "http://")):
-        return value
-    return None

@@ -3,6 +3,8 @@
 | key                             | type   | holds                               | lives           |
 | ------------------------------- | ------ | ----------------------------------- | --------------- |
 | task:<id>                       | hash   | the record of a task                | retention       |
+| tasks:<team>                    | zset   | ids of these: order of admission    | while any       |
+| ended                           | zset   | team and id of the ended: how long  | while any       |
 | images:<id>                     | string | JSON array of a task's images       | until submitted |
 | queue:<class>:<team>            | zset   | waiting task ids, oldest first      | while any wait  |
 | waiting:<class>                 | set    | teams with waiting tasks            | while any wait  |
@@ -32,7 +34,8 @@
 | settings                        | string | the JSON that these are from        | permanent       |
 | order                           | string | the last order number given         | permanent       |
 
-"Retention" counts from a task's end; until then its record has no lifetime. Images of a task
+"Retention" counts from a task's end; until then its record has no lifetime. `events` is a
+channel, not a key: what pool.lua tells all processes. Images of a task
 that was never admitted go after ten minutes. The permanent ones are bounded by the settings.
 A class is `<model>@<provider>+<provider>`. Members and fields never hold a secret.
 
@@ -76,12 +79,17 @@ class Keyspace:
         self.bytes = self._key("bytes")
         self.ledger = self._key("ledger")
         self.audit = self._key("audit")
+        self.ended = self._key("ended")
+        self.events = self._key("events")
 
     def _key(self, *parts: str) -> str:
         return ":".join((self.tag, *parts))
 
     def task(self, task_id: str) -> str:
         return self._key("task", task_id)
+
+    def tasks(self, team: str) -> str:
+        return self._key("tasks", team)
 
     def images(self, task_id: str) -> str:
         return self._key("images", task_id)

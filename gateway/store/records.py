@@ -21,8 +21,12 @@ def ending_fields(ending: tuple[Video, ...] | TaskError) -> list[str]:
     if isinstance(ending, TaskError):
         fields = ["error_code", ending.code, "error_message", ending.message]
         return [*fields, "caller_at_fault", "1"] if ending.caller_at_fault else fields
-    videos = [asdict(video) for video in ending]
-    return ["videos", json.dumps(videos, ensure_ascii=False, separators=(",", ":"))]
+    return ["videos", videos_to_json(ending)]
+
+
+def videos_to_json(videos: tuple[Video, ...]) -> str:
+    listed = [asdict(video) for video in videos]
+    return json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
 
 
 def task_from_record(task_id: str, record: dict[str, str]) -> Task:

@@ -17,7 +17,9 @@ from gateway.domain.ports import (
     MissingSoFar,
     NotAdmitted,
     NotAdmittedBecause,
+    Renewal,
     Swept,
+    TaskPage,
     TeamLimits,
 )
 from gateway.domain.provider_answers import Rest
@@ -25,7 +27,13 @@ from gateway.domain.submission import Overflow, QueueBounds, QueuePlace, Submiss
 from gateway.domain.task import Claim, Status, Task, TaskError
 from gateway.domain.video import Video
 from gateway.store.connection import Store
-from gateway.store.records import ending_fields, pairs, request_to_json, task_from_record
+from gateway.store.records import (
+    ending_fields,
+    pairs,
+    request_to_json,
+    task_from_record,
+    videos_to_json,
+)
 
 _ORPHANED_IMAGES_SECONDS = 600
 _AUDIT_ENTRIES = 100_000
@@ -208,6 +216,42 @@ class TaskStore:
         record, claims = await self._run("cancel", task_id)
         task = task_from_record(task_id, pairs(record)) if record else None
         return task, _claims(claims)
+
+    async def page(
+        self, team: str, *, after: str | None, newest_first: bool, most: int
+    ) -> TaskPage | None:
+        """Some of a team's tasks, those that follow `after`; None if that is not one of them."""
+        order = "desc" if newest_first else "asc"
+        answer = await self._run("list_tasks", team, after or "", order, most)
+        if not answer:
+            return None
+        more, *records = answer
+        tasks = (task_from_record(task_id, pairs(record)) for task_id, record in records)
+        return TaskPage(tuple(tasks), bool(more))
+
+    async def forget(self, task_id: str) -> bool:
+        """Remove an ended task; False if it has not ended."""
+        forgotten = await self._run("forget", task_id)
+        self.changed(task_id)
+        return bool(forgotten)
+
+    async def take_renewal(self, task_id: str, link: str) -> Renewal:
+        """Whether to ask for a link in place of this dead one. The next `get` asks the store."""
+        renewal = Renewal(await self._run("take_renewal", task_id, link))
+        self.changed(task_id)
+        return renewal
+
+    async def renew_links(self, task_id: str, videos: tuple[Video, ...]) -> None:
+        await self._run("renew_links", task_id, videos_to_json(videos))
+        self.changed(task_id)
+
+    def changed(self, task_id: str) -> None:
+        """An ended task is no longer what it was: its links were renewed, or it is gone."""
+        self._ended.pop(task_id, None)
+
+    def perhaps_changed(self) -> None:
+        """Some may be, and nobody can say which: word of it may have been missed."""
+        self._ended.clear()
 
     async def release(self, task: Task, who: str, reason: str) -> bool:
         """Free the slot of a task of unknown fate, by an operator's hand, and write it down.

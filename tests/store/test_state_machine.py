@@ -63,7 +63,7 @@ RULES = Rules(
     sending_lease_seconds=60,
     unknown_hold_seconds=7200,
     look_lease_seconds=30,
-    retention_seconds=3600,
+    retention_seconds=10**8,  # longer than any history: test_retention.py has what comes after
     ledger_seconds=3600,
     idempotency_seconds=86_400,
     queue_timeout_seconds=36_000,
@@ -198,6 +198,8 @@ class Expected:
     missing_since: int = 0
     looks: int = 0
     cancel_asked: bool = False
+    keep_until: int = 0
+    """When an ended one may be forgotten."""
     is_trial: bool = False
     """Its claim was let through one at a time, by a breaker or for too many unknown outcomes."""
 
@@ -553,7 +555,8 @@ class Life(RuleBasedStateMachine):
         limits = self._call(tasks.team_limits(task.team, (task.task_class,)))
         assert limits.in_flight == len([t for t in self._in(*HOLDS_SLOT) if t.team == task.team])
         assert limits.cap == self.limits.cap(task.team)
-        assert limits.classes[0].waiting == len(self._queue(task.task_class, task.team))
+        waiting = [t for t in self._in(Status.QUEUED) if self._compete(t, task)]
+        assert limits.classes[0].waiting == sum(t.team == task.team for t in waiting)
         self._agree()
 
     # What each step must do -----------------------------------------------------------------
@@ -833,6 +836,7 @@ class Life(RuleBasedStateMachine):
 
     def _end(self, task: Expected, status: Status, outcome: str) -> None:
         task.status = status
+        task.keep_until = self.now + round(RULES.retention_seconds * 1000)
         entry = Entry(task.id, str(task.number), task.account or "", status, outcome)
         self.ledger.append(entry)
 
@@ -981,13 +985,13 @@ class Life(RuleBasedStateMachine):
             assert running <= max(self.limits.lanes().get(lane, 0), self.in_use[lane])
 
     def _judge_place(self, task: Expected, place: QueuePlace) -> None:
-        before = [t for t in self._queue(task.task_class, task.team) if t.order < task.order]
+        waiting = [t for t in self._in(Status.QUEUED) if self._compete(t, task)]
+        before = [t for t in waiting if t.team == task.team and t.order < task.order]
         assert place.position_in_team == len(before) + 1
         assert place.team_cap == self.limits.cap(task.team)
         limits = self.limits.lanes()
         lanes = [lane for lane in self._lanes(task.task_class) if not self._resting(lane)]
         assert place.slots == sum(limits[lane] for lane in lanes)
-        waiting = [t for t in self._in(Status.QUEUED) if t.task_class == task.task_class]
         assert len(before) < place.position <= len({t.id for t in waiting} | {task.id})
 
     # What the pool must hold -----------------------------------------------------------------
@@ -1012,6 +1016,9 @@ class Life(RuleBasedStateMachine):
                 keys.setdefault("deadlines", {})[task.id] = task.deadline
             if task.images and task.status in KEEPS_BYTES:
                 keys[f"images:{task.id}"] = task.images
+            keys.setdefault(f"tasks:{task.team}", {})[task.id] = task.order
+            if task.status in ENDED:
+                keys.setdefault("ended", {})[f"{task.team} {task.id}"] = task.keep_until
         for name, (until, task_id, body) in self.remembered.items():
             keys.setdefault("remembered", {})[name] = until
             keys[f"idempotency:{name}"] = f"{task_id} {body}"
@@ -1048,6 +1055,13 @@ class Life(RuleBasedStateMachine):
 
     def _count(self, lane: Lane, *statuses: Status) -> int:
         return sum(task.lane == lane for task in self._in(*statuses))
+
+    def _compete(self, one: Expected, other: Expected) -> bool:
+        """Whether there is a slot that both could take."""
+        (model, _, its), (other_model, _, others) = (
+            t.task_class.partition("@") for t in (one, other)
+        )
+        return model == other_model and bool({*its.split("+")} & {*others.split("+")})
 
     def _lanes(self, task_class: str) -> Iterator[Lane]:
         model, _, providers = task_class.partition("@")
@@ -1155,14 +1169,14 @@ class Life(RuleBasedStateMachine):
         self._await(self.redis.hincrby(self.store.keys.clock, "now", ms))
 
     def _read_all(self) -> dict[str, Any]:
-        """Every key of the pool. What has a lifetime of the server's is an ended task's record."""
+        """Every key of the pool. None has a lifetime of the server's."""
 
         async def read() -> str:
             return await self.redis.eval(READ_ALL, 1, self.store.keys.tag)
 
         pool: dict[str, Any] = {}
         for name, kind, value, ttl in json.loads(self._await(read())):
-            assert (ttl > 0) == (name.startswith("task:") and _flat(value)["status"] in ENDED), name
+            assert ttl == -1, name
             if kind == "hash":
                 pool[name] = _flat(value)
             elif kind == "set":

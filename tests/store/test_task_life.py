@@ -304,9 +304,10 @@ async def test_a_lowered_limit_drains(the_pool: Pool):
     assert [c.task_id for c in claims] == [waiting]
 
 
-async def test_nothing_is_left_behind_when_all_has_ended(
+async def test_nothing_is_left_behind_when_all_has_ended_and_its_time_is_over(
     the_pool: Pool, lasting_keys: Callable[[], Awaitable[list[str]]]
 ):
+    the_pool.tasks = the_pool.with_rules(retention_seconds=0)
     claims = [await the_pool.running() for _ in range(3)]
     for _ in range(4):
         await the_pool.admit(images=("https://img.example/1.png",))
@@ -317,6 +318,8 @@ async def test_nothing_is_left_behind_when_all_has_ended(
             await the_pool.tasks.mark_sending(next_one, "key-id")
             await the_pool.tasks.record_accepted(next_one, f"v-{next_one.task_id}", None, 0)
             claims.append(next_one)
+    assert await lasting_keys() != []
+    await the_pool.tasks.sweep(50)
     assert await lasting_keys() == []
 
 

@@ -55,6 +55,7 @@ redis.call('HSET', task_key(id), 'status', 'queued', 'created_ms', wall_ms(), 'c
   unpack(ARGV, 4))
 redis.call('PERSIST', key('images', id))
 hold_bytes(task.team, terms.bytes)
+redis.call('ZADD', key('tasks', task.team), task.order, id)
 enqueue(id, task)
 
 -- Two, so that older work that nothing has woken yet does not cost this one its free slot.
@@ -62,8 +63,7 @@ local claims = claim_next(2, now, rules)
 
 local refused, stands = nil, {}
 if redis.call('HGET', task_key(id), 'status') == 'queued' then
-  local rank = redis.call('ZRANK', key('queue', task.class, task.team), id)
-  stands = place(task.class, task.team, rank, task.order, now)
+  stands = place(task.class, task.team, task.order, now)
 
   local team_tasks, bytes = 0, 0
   for _, class in ipairs(redis.call('SMEMBERS', key('classes'))) do
@@ -87,6 +87,7 @@ if refused then
   dequeue(id, task)
   drop_images(id, task)
   redis.call('DEL', task_key(id))
+  redis.call('ZREM', key('tasks', task.team), id)
   return {refused, id, {}, claims, stands}
 end
 if terms.key ~= '' then

@@ -256,6 +256,10 @@ local function requeue(id, task)
   enqueue(id, task)
 end
 
+-- Tells every process what happened to a task: 'ended <id>', or 'changed <id>' for an ended one
+-- whose copies in memory are no longer true. A hint: whoever was not listening asks the store.
+local function tell(what, id) redis.call('PUBLISH', key('events'), what .. ' ' .. id) end
+
 -- any that has not ended -> completed | failed | cancelled. `fields` is a flat list of what to
 -- remember. The ledger gets its one entry here and nowhere else: `outcome` is 'charged', 'free',
 -- or 'unknown' where the vendor may have made what nobody saw.
@@ -264,10 +268,19 @@ local function finish(id, task, status, outcome, fields, rules)
   if task.status == 'queued' then dequeue(id, task) else free(id, task) end
   drop_images(id, task)
   redis.call('HSET', task_key(id), 'status', status, 'ended_ms', wall, unpack(fields))
-  redis.call('PEXPIRE', task_key(id), rules.retention_ms)
+  redis.call('ZADD', key('ended'), clock_ms() + rules.retention_ms, task.team .. ' ' .. id)
   redis.call('XADD', key('ledger'), 'MINID', '~', string.format('%d', wall - rules.ledger_ms), '*',
     'task', id, 'team', task.team, 'class', task.class, 'account', task.account or '',
     'claim', task.claim, 'status', status, 'outcome', outcome, 'price_fen', task.price_fen)
+  tell('ended', id)
+end
+
+-- Removes an ended task from the store, and from its team's list. The ledger keeps its entry.
+local function forget(team, id)
+  redis.call('DEL', task_key(id))
+  redis.call('ZREM', key('tasks', team), id)
+  redis.call('ZREM', key('ended'), team .. ' ' .. id)
+  tell('changed', id)
 end
 
 -- The breaker -------------------------------------------------------------------------------
@@ -295,25 +308,63 @@ local function heard(task) redis.call('DEL', lane_key('breaker', task)) end
 
 -- Where a task stands -----------------------------------------------------------------------
 
--- What stands before a task of this team that has `rank` others of the team before it. Teams are
+-- The classes with waiting tasks that may take a slot which this class waits for too: those of its
+-- model that share a provider with it.
+local function rival_classes(class)
+  local model, providers = split_class(class)
+  local shares, rivals = {}, {}
+  for _, provider in ipairs(providers) do shares[provider] = true end
+  for _, other in ipairs(redis.call('SMEMBERS', key('classes'))) do
+    local its_model, its_providers = split_class(other)
+    for _, provider in ipairs(its_model == model and its_providers or {}) do
+      if shares[provider] then
+        rivals[#rivals + 1] = other
+        break
+      end
+    end
+  end
+  return rivals
+end
+
+-- What each team has waiting in these classes together: by team {tag, order of its first task,
+-- how many}.
+local function waiting_by_team(classes)
+  local teams = {}
+  for _, class in ipairs(classes) do
+    for _, first in ipairs(teams_in_order(class)) do
+      local team = teams[first.team] or {tag = first.tag, order = first.order, count = 0}
+      team.order = math.min(team.order, first.order)
+      team.count = team.count + redis.call('ZCARD', key('queue', class, first.team))
+      teams[first.team] = team
+    end
+  end
+  return teams
+end
+
+-- What stands before a task of this team with this place in the order of admission. Teams are
 -- served by their tags, so of each other team go as many first as have the smaller tag; of two
 -- that are equal, the older. Caps of other teams are left out: they may rise, and they only make
--- the truth better than what was told.
+-- the truth better than what was told. So does a slot of a vendor that could serve only others.
 -- Returns {position (1: the next to go), position within the team, slots that serve the class,
 -- how many of them are free, the team's cap, how many of its places are free}.
-local function place(class, team, rank, order, now)
+local function place(class, team, order, now)
   local _, _, slots, free_slots = roomiest(class, now)
+  local rivals, rank = rival_classes(class), 0
+  local older = order == math.huge and '+inf' or string.format('(%d', order)
+  for _, rival in ipairs(rivals) do
+    rank = rank + redis.call('ZCOUNT', key('queue', rival, team), '-inf', older)
+  end
   local own = math.max(tonumber(redis.call('HGET', key('tags'), team) or 0), virtual_time())
     + rank * step_of(team)
   local position = rank + 1
-  for _, other in ipairs(teams_in_order(class)) do
-    if other.team ~= team and other.tag <= own then
-      local step = step_of(other.team)
+  for name, other in pairs(waiting_by_team(rivals)) do
+    if name ~= team and other.tag <= own then
+      local step = step_of(name)
       local first = math.ceil((own - other.tag) / step)
       if other.tag + first * step == own and other.order < order then
         first = first + 1
       end
-      position = position + math.min(first, redis.call('ZCARD', key('queue', class, other.team)))
+      position = position + math.min(first, other.count)
     end
   end
   return {position, rank + 1, slots, free_slots, cap_of(team), free_places(team)}

@@ -7,5 +7,4 @@ local id = ARGV[2]
 local task = read_task(id)
 
 if task.status ~= 'queued' then return {} end
-local rank = redis.call('ZRANK', key('queue', task.class, task.team), id)
-return place(task.class, task.team, rank, tonumber(task.order), clock_ms())
+return place(task.class, task.team, tonumber(task.order), clock_ms())

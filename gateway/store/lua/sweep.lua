@@ -7,7 +7,7 @@
 --   unknown, its hold over    -> failed    the outcome stays unknown for good
 --   queued past its deadline  -> failed
 --
--- and forget the idempotency keys whose time is over.
+-- and forget the idempotency keys and the ended tasks whose time is over.
 --
 -- ARGV  rules, the most of each to move, JSON {"unknown": fields, "poison": fields, "timeout":
 --       fields}: what to remember of those that failed, as flat lists
@@ -54,6 +54,11 @@ end
 for _, name in ipairs(over('remembered')) do
   redis.call('DEL', key('idempotency', name))
   redis.call('ZREM', key('remembered'), name)
+end
+
+-- Ends come in bursts, and to forget one is little work.
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', key('ended'), '-inf', now, 'LIMIT', 0, 10 * most)) do
+  forget(name:match('^(%S+) (%S+)$'))
 end
 
 local freed = #requeued + #given_up + #poisoned

@@ -1,0 +1,127 @@
+"""Puts every dialect's paths onto the app: each operation has one handler, whoever asks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request
+
+from gateway.api import content, create, tasks
+from gateway.api.deps import Services
+from gateway.dialects import BIGMODEL
+from gateway.dialects.contract import Dialect, Operation, Route
+from gateway.domain.errors import MethodNotAllowed
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def router(dialects: Iterable[Dialect], services: Services) -> APIRouter:
+    """All routes of all dialects, and our own way to cancel."""
+    ours = Route("POST", "/v1/videos/{task_id}/cancel", Operation.DELETE, "want a video no more")
+    mounted = [
+        (route, _named(dialect, route), _handler(services, dialect, route))
+        for dialect in dialects
+        for route in dialect.routes
+    ]
+    mounted.append((ours, "cancel", _cancel(services)))
+    # A fixed word goes before a task's id in its place: /videos/edits is no task called "edits".
+    mounted.sort(key=lambda entry: ["{" in part for part in entry[0].path.split("/")])
+    return _mounted(mounted)
+
+
+def _mounted(mounted: list[tuple[Route, str, Handler]]) -> APIRouter:
+    routes = APIRouter()
+    by_path: dict[str, list[str]] = defaultdict(list)
+    for route, _, _ in mounted:
+        by_path[route.path].append(route.method)
+    last = {route.path: position for position, (route, _, _) in enumerate(mounted)}
+    for position, (route, name, handler) in enumerate(mounted):
+        routes.add_api_route(
+            route.path,
+            handler,
+            methods=[route.method],
+            name=name,
+            summary=route.summary,
+            include_in_schema=route.listed,
+            openapi_extra=_documented(route),
+        )
+        if position == last[route.path]:
+            others = _others(by_path[route.path])
+            routes.add_route(route.path, others, methods=list(_METHODS), include_in_schema=False)
+    return routes
+
+
+def _named(dialect: Dialect, route: Route) -> str:
+    return f"{dialect.name}: {route.operation}"
+
+
+def _handler(services: Services, dialect: Dialect, route: Route) -> Handler:
+    async def handle(request: Request) -> Response:
+        request.state.dialect = dialect
+        task_id = request.path_params.get("task_id", "")
+        match route.operation:
+            case Operation.CREATE:
+                return await create.create(services, dialect, request)
+            case Operation.RETRIEVE:
+                return await tasks.retrieve(services, dialect, request, task_id)
+            case Operation.LIST:
+                return await tasks.page(services, dialect, request)
+            case Operation.DELETE:
+                return await tasks.delete(services, dialect, request, task_id)
+            case Operation.CONTENT:
+                return await content.content(services, request, task_id)
+            case Operation.REFUSE:
+                return await tasks.refuse(services, request)
+
+    return handle
+
+
+def _cancel(services: Services) -> Handler:
+    async def handle(request: Request) -> Response:
+        request.state.dialect = BIGMODEL
+        return await tasks.cancel(services, BIGMODEL, request, request.path_params["task_id"])
+
+    return handle
+
+
+def _others(methods: list[str]) -> Handler:
+    """What the other methods get at a path, so that none falls through to a task's route."""
+    allowed = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
+
+    async def handle(request: Request) -> Response:
+        headers = {"Allow": ", ".join(allowed)}
+        if request.method == "OPTIONS":
+            return JSONResponse({"allow": allowed}, headers=headers)
+        request.state.headers = headers
+        raise MethodNotAllowed(
+            f"{request.method} is not allowed here; there is {', '.join(allowed)}"
+        )
+
+    return handle
+
+
+def _documented(route: Route) -> dict[str, Any]:
+    """What the reference says beside the summary: the task's id, and bodies to try."""
+    said: dict[str, Any] = {"tags": [_tag(route.path)]}
+    if "{task_id}" in route.path:
+        said["parameters"] = [
+            {"name": "task_id", "in": "path", "required": True, "schema": {"type": "string"}}
+        ]
+    if route.examples:
+        examples = {name: {"value": body} for name, body in route.examples.items()}
+        schema = {"type": "object"}
+        said["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schema, "examples": examples}},
+        }
+    return said
+
+
+def _tag(path: str) -> str:
+    return path.rpartition("/videos")[0] or path.partition("/{")[0]
