@@ -11,9 +11,12 @@ BIN := $(VENV)/bin
 # The first of these that can make a virtual environment; PYTHON=... overrides it.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-# A virtual environment of its own for every SDK that the tests call us with.
-SDKS := zai-sdk
-SDK_VENVS := $(SDKS:%=.venv-sdk/%/.ready)
+# An environment of its own for every SDK that the tests call us with. Those for Node come from
+# npm's registry, and the Node for them from PyPI: nothing else need be on the machine.
+SDKS := zai-sdk zhipuai openai-2.2 openai-2.54 openai-3.51
+NODE_SDKS := openai-node-6.49 openai-node-7.55
+SDK_VENVS := $(patsubst %,.venv-sdk/%/.ready,$(SDKS) node $(NODE_SDKS))
+NPM := PATH="$(CURDIR)/.venv-sdk/node/bin:$$PATH" npm
 # How many tasks `make soak` hands in.
 TASKS ?= 600
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet
@@ -36,9 +39,21 @@ $(VENV)/.ready: requirements-dev.txt
 
 .venv-sdk/%/.ready: tests/sdk/%.txt $(VENV)/.ready
 	@echo "setting up .venv-sdk/$*"
-	@$(BIN)/python -m venv --clear .venv-sdk/$*
-	@.venv-sdk/$*/bin/pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python .venv-sdk/$*
+	@# Where only pip knows the way, through a mirror say, it takes a little longer.
+	@$(BIN)/uv pip install -q --python .venv-sdk/$* --only-binary :all: --require-hashes -r $< || \
+		$(BIN)/pip --python .venv-sdk/$* install -qq --disable-pip-version-check \
+		--only-binary :all: --require-hashes -r $<
 	@touch $@
+
+# Outside CI the tests of an SDK that cannot be had are skipped, and say so.
+.venv-sdk/openai-node-%/.ready: tests/sdk/openai-node-%/package.json tests/sdk/openai-node-%/package-lock.json .venv-sdk/node/.ready
+	@echo "setting up .venv-sdk/openai-node-$*"
+	@mkdir -p $(@D)
+	@cp $(filter %.json,$^) $(@D)/
+	@if $(NPM) ci --prefix $(@D) --loglevel=error --ignore-scripts --no-audit --no-fund >/dev/null; then touch $@; \
+		elif [ -n "$${CI:-}" ]; then exit 1; \
+		else echo "that came from npm: the tests of openai-node-$* will be skipped" >&2; fi
 
 .PHONY: setup
 setup: $(VENV)/.ready ## Make the virtual environment (every other target does so too)
@@ -100,7 +115,10 @@ lock: $(VENV)/.ready ## Pin the newest allowed versions, with hashes, into the r
 	@$(LOCK) --upgrade pyproject.toml -o requirements.txt
 	@$(LOCK) --upgrade pyproject.toml --group dev -o requirements-dev.txt
 	@for set in build lint; do $(LOCK) --upgrade deploy/requirements-$$set.in -o deploy/requirements-$$set.txt; done
-	@for sdk in $(SDKS); do $(LOCK) --upgrade tests/sdk/$$sdk.in -o tests/sdk/$$sdk.txt; done
+	@for sdk in $(SDKS) node; do $(LOCK) --upgrade tests/sdk/$$sdk.in -o tests/sdk/$$sdk.txt; done
+	@$(MAKE) --no-print-directory .venv-sdk/node/.ready
+	@for sdk in $(NODE_SDKS); do (cd tests/sdk/$$sdk && $(NPM) update --silent --package-lock-only \
+		--ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved); done
 
 .PHONY: clean
 clean: ## Remove what the targets made

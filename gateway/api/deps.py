@@ -55,6 +55,12 @@ def bearer(request: Request) -> str:
             "this looks like a shell variable that was not replaced: "
             'put the Authorization header in double quotes (")'
         )
+    if key.startswith("eyJ") and key.count(".") == 2:
+        # Keys are kept as digests, so nothing that was signed with one could be checked.
+        raise AuthenticationFailed(
+            "this is a signed token; send the API key itself "
+            "(zai-sdk, zhipuai: leave disable_token_cache at its default)"
+        )
     return key
 
 

@@ -77,7 +77,8 @@ def _handler(services: Services, dialect: Dialect, route: Route) -> Handler:
             case Operation.CONTENT:
                 return await content.content(services, request, task_id)
             case Operation.REFUSE:
-                return await tasks.refuse(services, request)
+                what = [part for part in route.path.split("/") if "{" not in part][-1]
+                return await tasks.refuse(services, request, what)
 
     return handle
 

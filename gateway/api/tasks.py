@@ -91,10 +91,9 @@ async def cancel(
     )
 
 
-async def refuse(services: Services, request: Request) -> JSONResponse:
+async def refuse(services: Services, request: Request, what: str) -> JSONResponse:
     """What other models can do at such a path. Keys come first, as everywhere."""
     caller(request, services.directory)
-    what = request.url.path.rstrip("/").rpartition("/")[2]
     offered = ", ".join(spec.name for spec in services.admission.offered()) or "any model"
     raise NotSupported(f"{what}: not supported by the models here ({offered})")
 

@@ -178,9 +178,12 @@ class NoFreeSlot(NotQueued):
 
 
 class NoAccount(GatewayError):
+    """Somebody must change the settings first: an SDK that tries again only keeps its caller."""
+
     status = 503
     code = "no_account"
     retry_after_seconds = 60
+    safe_to_repeat = False
 
 
 class StoreUnavailable(GatewayError):

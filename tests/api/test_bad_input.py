@@ -102,8 +102,16 @@ BAD = [
     ("a quality it lacks", body(quality="best"), "1214", "quality", "speed, quality"),
     ("a short user_id", body(user_id="me"), "1214", "user_id", "6 to 128"),
     ("an endless request_id", body(request_id="x" * 65), "1214", "request_id", "64"),
-    ("a wish to wait", body(**{"async": False}), "1214", "async", "asked for later"),
-    ("an unknown field", body(negative_prompt="dogs"), "1214", "negative_prompt", "no field"),
+    ("no wish either way", body(**{"async": "perhaps"}), "1214", "async", "true"),
+    ("an unknown field", body(seed=7), "1214", "seed", "no field"),
+    ("what not to show", body(negative_prompt="dogs"), "1214", "negative_prompt", "this model"),
+    ("a last frame apart", body(image_tail="https://a.b/c"), "1214", "image_tail", "array of two"),
+    ("a resolution", body(resolution="1080p"), "1214", "resolution", "give size"),
+    ("an aspect ratio", body(aspect_ratio="16:9"), "1214", "aspect_ratio", "give size"),
+    ("a draft", body(extra_body={"draft": True}), "1214", "extra_body.draft", "this model"),
+    ("an extra body that is none", body(extra_body=[]), "1214", "extra_body", "an object"),
+    ("too many retries", body(retries=11), "1214", "retries", "0 to 10"),
+    ("retries where nobody retries", body(retries=1), "1214", "retries", "bigmodel"),
     ("both watermarks", body(watermark=True, watermark_enabled=True), "1215", "watermark", "two"),
 ]
 
@@ -218,10 +226,10 @@ def test_a_wrong_key_is_401(
 
 def test_wrong_paths_and_methods_have_the_envelope_and_no_redirect(films: Caller):
     unknown = films.http.get("/v1/nothing")
-    slash = films.http.post("/v1/videos/generations/", json={})
+    slash = films.http.post("/v1/videos/generations/", json={"model": "cogvideox-3"})
     method = films.http.put("/v1/videos/generations", json={})
-    assert [unknown.status_code, slash.status_code, method.status_code] == [404, 404, 405]
-    assert method.headers["allow"] == "POST"
+    assert [unknown.status_code, slash.status_code, method.status_code] == [404, 400, 405]
+    assert method.headers["allow"] == "OPTIONS, POST"
     for answer in (unknown, slash, method):
         assert answer.json()["error"]["message"]
         assert answer.headers["x-request-id"]
