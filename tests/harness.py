@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -196,11 +196,13 @@ class Processes:
         self._stack = ExitStack()
         self.started: list[Running] = []
 
-    def simulator(self, limits: dict[str, int], **options: str) -> Vendor:
-        """A vendor with these accounts: simulator({"main": 5}, duration="1")."""
+    def simulator(
+        self, limits: dict[str, int], *, accounts: Sequence[Any] = (), **options: str
+    ) -> Vendor:
+        """A vendor with these accounts: simulator({"main": 5}, duration="1"), and with others."""
         accounts = [
-            {"name": name, "limit": limit, "api_keys": api_keys(name)}
-            for name, limit in limits.items()
+            *({"name": n, "limit": limit, "api_keys": api_keys(n)} for n, limit in limits.items()),
+            *accounts,
         ]
         environment = {"SIMULATOR_ACCOUNTS": accounts, "SIMULATOR_PORT": "0"}
         environment |= {f"SIMULATOR_{name.upper()}": value for name, value in options.items()}
