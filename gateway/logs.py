@@ -10,6 +10,8 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
     )
-    # The first logs every request's URL, the second says what `serve` says better.
-    for name in ("httpx", "uvicorn"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # The first logs every request's URL, the second says what `serve` says better; the third takes
+    # what a caller sends badly for errors of ours.
+    quiet = {"httpx": "WARNING", "uvicorn": "WARNING", "python_multipart": "CRITICAL"}
+    for name, least in quiet.items():
+        logging.getLogger(name).setLevel(least)

@@ -25,40 +25,36 @@ def router(dialects: Iterable[Dialect], services: Services) -> APIRouter:
     """All routes of all dialects, and our own way to cancel."""
     ours = Route("POST", "/v1/videos/{task_id}/cancel", Operation.DELETE, "want a video no more")
     mounted = [
-        (route, _named(dialect, route), _handler(services, dialect, route))
+        (route, dialect, _handler(services, dialect, route))
         for dialect in dialects
         for route in dialect.routes
     ]
-    mounted.append((ours, "cancel", _cancel(services)))
+    mounted.append((ours, BIGMODEL, _cancel(services)))
     # A fixed word goes before a task's id in its place: /videos/edits is no task called "edits".
     mounted.sort(key=lambda entry: ["{" in part for part in entry[0].path.split("/")])
     return _mounted(mounted)
 
 
-def _mounted(mounted: list[tuple[Route, str, Handler]]) -> APIRouter:
+def _mounted(mounted: list[tuple[Route, Dialect, Handler]]) -> APIRouter:
     routes = APIRouter()
     by_path: dict[str, list[str]] = defaultdict(list)
     for route, _, _ in mounted:
         by_path[route.path].append(route.method)
     last = {route.path: position for position, (route, _, _) in enumerate(mounted)}
-    for position, (route, name, handler) in enumerate(mounted):
+    for position, (route, dialect, handler) in enumerate(mounted):
         routes.add_api_route(
             route.path,
             handler,
             methods=[route.method],
-            name=name,
+            name=f"{dialect.name}: {route.operation}",
             summary=route.summary,
             include_in_schema=route.listed,
             openapi_extra=_documented(route),
         )
         if position == last[route.path]:
-            others = _others(by_path[route.path])
+            others = _others(by_path[route.path], dialect)
             routes.add_route(route.path, others, methods=list(_METHODS), include_in_schema=False)
     return routes
-
-
-def _named(dialect: Dialect, route: Route) -> str:
-    return f"{dialect.name}: {route.operation}"
 
 
 def _handler(services: Services, dialect: Dialect, route: Route) -> Handler:
@@ -91,7 +87,7 @@ def _cancel(services: Services) -> Handler:
     return handle
 
 
-def _others(methods: list[str]) -> Handler:
+def _others(methods: list[str], dialect: Dialect) -> Handler:
     """What the other methods get at a path, so that none falls through to a task's route."""
     allowed = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
 
@@ -99,7 +95,7 @@ def _others(methods: list[str]) -> Handler:
         headers = {"Allow": ", ".join(allowed)}
         if request.method == "OPTIONS":
             return JSONResponse({"allow": allowed}, headers=headers)
-        request.state.headers = headers
+        request.state.dialect, request.state.headers = dialect, headers
         raise MethodNotAllowed(
             f"{request.method} is not allowed here; there is {', '.join(allowed)}"
         )

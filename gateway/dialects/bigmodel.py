@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.dialects.contract import Body, Dialect, Operation, Route, Told
-from gateway.dialects.fields import read_json, submission
+from gateway.dialects.fields import read_json, submission_of
 from gateway.domain.errors import GatewayError
 from gateway.domain.submission import Submission
 from gateway.domain.task import Status
@@ -73,8 +73,7 @@ class BigModelDialect(Dialect):
         )
 
     def parse(self, body: Body) -> tuple[Submission, Dialect]:
-        said = read_json(body.content)
-        return submission(said, waits=said.wants_async is False), self
+        return submission_of(read_json(body.content)), self
 
     def task(self, told: Told) -> dict[str, Any]:
         """`id` is what Zhipu's users read; `task_id` disturbs none of them."""

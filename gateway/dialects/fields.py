@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
 from gateway.dialects.images import normalised
 from gateway.domain.errors import (
@@ -86,49 +88,71 @@ _OF_OTHER_MODELS = {
 }
 _LONGEST_QUEUE_TIMEOUT_SECONDS = 10 * 365 * 86400
 _MOST_RETRIES = 10
+# The lengths that OpenAI's types know, as the nearest that there is here; 12 has none near.
+_SECONDS = {"4": 5, "8": 10, "5": 5, "10": 10}
 
 
 def read_json(content: bytes) -> Fields:
-    """Read a body of JSON.
+    """Read a body of JSON that has our names.
 
     Raises:
         MalformedBody: no JSON, with the place where it breaks, or no object.
         InvalidField: a field of a wrong type, or one that there is not.
     """
-    try:
-        return _known(Fields.model_validate_json(content))
-    except ValidationError as error:
-        raise explained(error, WHAT_IS_RIGHT) from None
+    return read_values(read_object(content))
 
 
 def read_object(content: bytes) -> dict[str, Any]:
-    """A body of JSON whose fields have other names than ours.
+    """Read a body of JSON whose fields have other names than ours.
 
     Raises:
         MalformedBody: no JSON, with the place where it breaks, or no object.
     """
     try:
-        values = json.loads(content)
-        # Half of an emoji or an Infinity pass for JSON, and could be neither sent on nor stored.
-        json.dumps(values, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError) as error:
-        why = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
-        raise MalformedBody(f"the body is not valid JSON{why}") from None
+        # NaN passes here and nowhere else: refused with its field named, it is easier to find.
+        values = from_json(content)
+    except ValueError as error:
+        raise MalformedBody(f"the body is not valid JSON: {error}") from None
     if not isinstance(values, dict):
         raise MalformedBody('the body must be a JSON object, like {"model": "cogvideox-3", ...}')
     return values
 
 
-def read_values(values: dict[str, Any]) -> Fields:
-    """The same for fields that were read already."""
+def read_values(values: dict[str, Any], also: Iterable[str] = ()) -> Fields:
+    """The fields of an object. `also` are names that the dialect has beside these, for the list
+    that whoever mistypes one is told.
+
+    Raises:
+        InvalidField: a field of a wrong type, or one that there is not.
+    """
     try:
-        return _known(Fields.model_validate(values))
+        said = Fields.model_validate(values)
     except ValidationError as error:
-        raise explained(error, WHAT_IS_RIGHT) from None
+        fault = error.errors(include_url=False, include_input=False)[0]
+        field = str(fault["loc"][0])
+        raise InvalidField(f"{field} must be {WHAT_IS_RIGHT[field]}", param=field) from None
+    _known(said, also)
+    return said
 
 
-def submission(said: Fields, *, waits: bool, default_model: str | None = None) -> Submission:
-    """What was asked for, and on which terms.
+@contextmanager
+def told_as(names: Mapping[str, str]) -> Iterator[None]:
+    """Refusals in here name a field as its caller called it: ours -> theirs."""
+    try:
+        yield
+    except InvalidRequest as error:
+        ours = error.param or ""
+        if ours in names:
+            error.message = error.message.replace(ours, names[ours], 1)
+            error.param = names[ours]
+        raise
+
+
+def submission_of(
+    said: Fields, *, waits: bool | None = None, default_model: str | None = None
+) -> Submission:
+    """What was asked for, and on which terms. Where a dialect does not say whether its callers
+    wait (`waits`), they do if they said so.
 
     Raises:
         InvalidRequest: with the field named.
@@ -156,23 +180,26 @@ def submission(said: Fields, *, waits: bool, default_model: str | None = None) -
         request=request,
         overflow=_overflow(said.overflow),
         queue_timeout_seconds=_queue_timeout(said.queue_timeout_seconds),
-        waits=waits,
+        waits=said.wants_async is False if waits is None else waits,
         idempotency_key=None if request_id is None else f"request_id {request_id}",
     )
 
 
-def explained(error: ValidationError, what_is_right: dict[str, str]) -> InvalidRequest:
-    """The first fault, with its place: a field, or where the JSON breaks. Never the input."""
-    fault = error.errors(include_url=False, include_input=False)[0]
-    if fault["type"] == "json_invalid":
-        return MalformedBody(f"the body is not valid JSON: {fault['ctx']['error']}")
-    if not fault["loc"]:
-        return MalformedBody('the body must be a JSON object, like {"model": "cogvideox-3", ...}')
-    field = str(fault["loc"][0])
-    return InvalidField(f"{field} must be {what_is_right[field]}", param=field)
+def length_of(seconds: object, field: str = "seconds") -> int:
+    """The length in OpenAI's words, which new-api shares: text, and of other models' lengths.
+
+    Raises:
+        InvalidField: none that there is here, nor one near it.
+    """
+    length = _SECONDS.get(str(seconds)) if isinstance(seconds, str | int) else None
+    if length is None:
+        raise InvalidField(
+            f'{field} must be "5" or "10" ("4" is taken for 5 and "8" for 10)', param=field
+        )
+    return length
 
 
-def _known(said: Fields) -> Fields:
+def _known(said: Fields, also: Iterable[str]) -> None:
     for name, value in (said.model_extra or {}).items():
         if value is None:
             continue
@@ -181,10 +208,10 @@ def _known(said: Fields) -> Fields:
                 f"{name} is not a field of this model{_INSTEAD.get(name, '')}", param=name
             )
         raise InvalidField(
-            f"{name[:64]} is no field of this request; it may have " + ", ".join(WHAT_IS_RIGHT),
+            f"{name[:64]} is no field of this request; it may have "
+            + ", ".join((*WHAT_IS_RIGHT, *also)),
             param=name[:64],
         )
-    return said
 
 
 def _nothing_extra(extra_body: dict[str, Any] | None) -> None:

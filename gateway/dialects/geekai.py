@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.dialects.bigmodel import code_of
 from gateway.dialects.contract import Body, Dialect, Operation, Route, Told
-from gateway.dialects.fields import read_json, submission
+from gateway.dialects.fields import read_json, submission_of
 from gateway.domain.errors import GatewayError
 from gateway.domain.submission import Submission
 from gateway.domain.task import Status
@@ -58,7 +58,7 @@ class GeekAIDialect(Dialect):
     def parse(self, body: Body) -> tuple[Submission, Dialect]:
         """The vendor waits for the video unless it is told not to, and so do we."""
         said = read_json(body.content)
-        return submission(said, waits=said.wants_async is not True), self
+        return submission_of(said, waits=said.wants_async is not True), self
 
     def task(self, told: Told) -> dict[str, Any]:
         task = told.task

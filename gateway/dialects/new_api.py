@@ -10,7 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.dialects.contract import Body, Dialect, Operation, Route, Told
-from gateway.dialects.fields import read_object, read_values, submission
+from gateway.dialects.fields import (
+    length_of,
+    read_object,
+    read_values,
+    submission_of,
+    told_as,
+)
 from gateway.dialects.openai import OpenAIDialect
 from gateway.domain.errors import (
     ConflictingFields,
@@ -22,6 +28,7 @@ from gateway.domain.submission import Submission
 
 # Its names and ours.
 _OTHER_NAMES = {"images": "image", "seconds": "duration", "user": "user_id"}
+_ONLY_HERE = (*_OTHER_NAMES, "width", "height", "n", "metadata")
 
 
 class NewApiDialect(Dialect):
@@ -53,8 +60,9 @@ class NewApiDialect(Dialect):
         self._openai = openai
 
     def parse(self, body: Body) -> tuple[Submission, Dialect]:
-        said = read_values(_translated(read_object(body.content)))
-        return submission(said, waits=said.wants_async is False), self
+        values, names = _translated(read_object(body.content))
+        with told_as(names):
+            return submission_of(read_values(values, also=_ONLY_HERE)), self
 
     def task(self, told: Told) -> dict[str, Any]:
         video = self._openai.task(told)
@@ -76,28 +84,40 @@ class NewApiDialect(Dialect):
         return status, "task_not_exist" if isinstance(error, NotFound) else code
 
 
-def _translated(values: dict[str, Any]) -> dict[str, Any]:
-    """The fields by our names. Each may be said once, under one of its names."""
-    said = {name: value for name, value in values.items() if value is not None}
-    metadata = said.pop("metadata", {})
+def _translated(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The fields by our names, and what those that it calls otherwise were called. Each may be said
+    once, under one of its names; `metadata` is where it has what a vendor has beside the usual."""
+    metadata = values.pop("metadata", None)
+    metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict):
         raise InvalidField("metadata must be an object", param="metadata")
+    pairs: list[tuple[str, Any]] = [*values.items(), *metadata.items()]
+    said: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for name, value in pairs:
+        if value is None:
+            continue
+        ours = _OTHER_NAMES.get(name, name)
+        if ours in said:
+            raise ConflictingFields(f"{name} is given twice, perhaps under two names", param=name)
+        said[ours] = length_of(value) if name == "seconds" else value
+        if ours != name:
+            names[ours] = name
     if said.pop("n", 1) != 1:
         raise InvalidField("n must be 1: a task makes one video", param="n")
-    width, height = said.pop("width", None), said.pop("height", None)
-    if width is not None or height is not None:
-        said["size"] = _once(said, "size", f"{width}x{height}")
-    for theirs, ours in _OTHER_NAMES.items():
-        if theirs in said:
-            said[ours] = _once(said, ours, said.pop(theirs))
-    for name, value in metadata.items():
-        said[name] = _once(said, name, value)
-    if isinstance(said.get("duration"), str) and said["duration"].isdecimal():
-        said["duration"] = int(said["duration"])
-    return said
+    _put_size(said)
+    if isinstance(said.get("duration"), str):
+        said["duration"] = length_of(said["duration"], "duration")
+    return said, names
 
 
-def _once(said: dict[str, Any], name: str, value: Any) -> Any:
-    if name in said:
-        raise ConflictingFields(f"{name} is given twice, under two names", param=name)
-    return value
+def _put_size(said: dict[str, Any]) -> None:
+    sides = [said.pop(side, None) for side in ("width", "height")]
+    if sides == [None, None]:
+        return
+    if None in sides:
+        missing = "width" if sides[0] is None else "height"
+        raise InvalidField(f"{missing} is missing: give both sides, or size", param=missing)
+    if "size" in said:
+        raise ConflictingFields("size is given twice: as itself, and as its sides", param="size")
+    said["size"] = "x".join(str(side)[:16] for side in sides)

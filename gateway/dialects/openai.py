@@ -12,7 +12,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.dialects.contract import Body, Dialect, Operation, Route, Told
-from gateway.dialects.fields import WHAT_IS_RIGHT, read_object, read_values, submission
+from gateway.dialects.fields import (
+    WHAT_IS_RIGHT,
+    length_of,
+    read_object,
+    read_values,
+    submission_of,
+    told_as,
+)
 from gateway.dialects.forms import Part, is_form, read_form
 from gateway.dialects.images import from_file
 from gateway.domain.errors import (
@@ -34,8 +41,6 @@ _STATUS_WORDS = {
     Status.FAILED: "failed",
     Status.CANCELLED: "failed",
 }
-# The lengths that OpenAI's types know, as the nearest that there is here; 12 has none near.
-_SECONDS = {"4": 5, "8": 10, "5": 5, "10": 10}
 _USUAL_SECONDS = 5
 # The vendors' digits for what may be wrong with a request, where OpenAI has a word.
 _CODES = {"1300": "content_policy_violation", "1301": "content_policy_violation"}
@@ -44,6 +49,7 @@ _DEFAULT_MODEL = "cogvideox-3"
 _NUMBERS = {"fps", "duration", "retries"}
 _FLAGS = {"with_audio", "watermark_enabled", "watermark", "async"}
 _LISTS = {"image_url", "image"}
+_REFERENCE = "input_reference"
 
 
 class OpenAIDialect(Dialect):
@@ -69,13 +75,15 @@ class OpenAIDialect(Dialect):
                     "seconds and duration are two names for one field; give one of them",
                     param="seconds",
                 )
-            values["duration"] = _length(seconds)
-        said = read_values(values)
-        return submission(said, waits=said.wants_async is False, default_model=_DEFAULT_MODEL), self
+            values["duration"] = length_of(seconds)
+        with told_as({"image": _REFERENCE} if values.pop(_REFERENCE, False) else {}):
+            said = read_values(values, also=("seconds", _REFERENCE))
+            return submission_of(said, default_model=_DEFAULT_MODEL), self
 
     def task(self, told: Told) -> dict[str, Any]:
         """All keys that the type has, null where there is nothing, and the link beside them."""
         task, request = told.task, told.task.request
+        completed = task.status is Status.COMPLETED
         expiries = [video.expires_at for video in told.videos if video.expires_at is not None]
         body: dict[str, Any] = {
             "id": task.id,
@@ -83,8 +91,8 @@ class OpenAIDialect(Dialect):
             "model": task.served_model or request.model,
             "status": _STATUS_WORDS[task.status],
             "progress": told.progress,
-            "created_at": task.created_ms // 1000,
-            "completed_at": None if task.ended_ms is None else task.ended_ms // 1000,
+            "created_at": _seconds(task.created_ms),
+            "completed_at": _seconds(task.ended_ms) if completed else None,
             "expires_at": min(expiries, default=None),
             "seconds": str(request.duration_seconds or _USUAL_SECONDS),
             "size": request.size,
@@ -92,8 +100,6 @@ class OpenAIDialect(Dialect):
             "remixed_from_video_id": None,
             "error": None,
         }
-        if task.status is not Status.COMPLETED:
-            body["completed_at"] = None
         if task.error is not None:
             code = _CODES.get(task.error.code, task.error.code)
             body["error"] = {"code": code, "message": task.error.message}
@@ -103,9 +109,8 @@ class OpenAIDialect(Dialect):
 
     def error(self, error: GatewayError) -> tuple[int, str]:
         """A model that there is not is a 404 in OpenAI's world."""
-        return 404 if isinstance(error, UnknownModel) else error.status, _CODES.get(
-            error.code, error.code
-        )
+        status = 404 if isinstance(error, UnknownModel) else error.status
+        return status, _CODES.get(error.code, error.code)
 
 
 def _routes() -> Iterable[tuple[str, str, Operation, str, dict[str, Any] | None]]:
@@ -134,10 +139,16 @@ def _routes() -> Iterable[tuple[str, str, Operation, str, dict[str, Any] | None]
 
 def _from_json(content: bytes) -> dict[str, Any]:
     values = read_object(content)
-    reference = values.pop("input_reference", None)
+    reference = values.pop(_REFERENCE, None)
     if isinstance(reference, dict):
-        _refuse_file_id(reference.get("file_id"))
-        reference = reference.get("image_url")
+        said = {name: value for name, value in reference.items() if value is not None}
+        _refuse_file_id(said.pop("file_id", None))
+        reference = said.pop("image_url", None)
+        if reference is None or said:
+            raise InvalidField(
+                f'{_REFERENCE} must be an object like {{"image_url": "https://..."}}, or a link',
+                param=_REFERENCE,
+            )
     if reference is not None:
         _put_reference(values, reference)
     return values
@@ -150,15 +161,17 @@ def _from_form(parts: Iterable[Part]) -> dict[str, Any]:
     for part in parts:
         name = part.name.removesuffix("[]")
         if part.is_file:
-            if name not in ("input_reference", *_LISTS):
+            if name not in (_REFERENCE, *_LISTS):
                 raise InvalidField(f"{name[:64]} takes no file", param=name[:64])
             references.append(from_file(part.value, name))
         elif name == "input_reference[file_id]":
             _refuse_file_id(part.value)
-        elif name in ("input_reference", "input_reference[image_url]"):
+        elif name in (_REFERENCE, "input_reference[image_url]"):
             references.append(_text(part))
         elif name in _LISTS:
             values.setdefault(name, []).append(_text(part))
+        elif name in values:
+            raise ConflictingFields(f"{name[:64]} is given twice", param=name[:64])
         else:
             values[name] = _value(name, _text(part))
     if references:
@@ -170,16 +183,16 @@ def _put_reference(values: dict[str, Any], reference: Any) -> None:
     if any(values.get(name) is not None for name in _LISTS):
         raise ConflictingFields(
             "input_reference, image_url and image are names for one field; give one of them",
-            param="input_reference",
+            param=_REFERENCE,
         )
-    values["image"] = reference
+    values["image"], values[_REFERENCE] = reference, True
 
 
 def _refuse_file_id(file_id: object) -> None:
     if file_id is not None:
         raise InvalidField(
             "input_reference cannot be a file_id: files are not kept here; send the image itself",
-            param="input_reference",
+            param=_REFERENCE,
         )
 
 
@@ -204,10 +217,5 @@ def _value(name: str, text: str) -> Any:
     return text
 
 
-def _length(seconds: object) -> int:
-    length = _SECONDS.get(str(seconds)) if isinstance(seconds, str | int) else None
-    if length is None:
-        raise InvalidField(
-            'seconds must be "5" or "10" ("4" is taken for 5 and "8" for 10)', param="seconds"
-        )
-    return length
+def _seconds(milliseconds: int | None) -> int | None:
+    return None if milliseconds is None else milliseconds // 1000

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gateway.dialects.bigmodel import BigModelDialect
-from gateway.dialects.contract import Body, Dialect, Operation, Route, Told
-from gateway.dialects.fields import read_json, submission
+from gateway.dialects.contract import Body, Dialect, Operation, Route
+from gateway.dialects.fields import read_json, submission_of
 from gateway.dialects.geekai import GeekAIDialect
-from gateway.domain.errors import GatewayError
 from gateway.domain.submission import Submission
 
 # Names that only geekai has.
 _GEEKAIS = {"image", "async", "watermark", "retries", "extra_body"}
 
 
-class UnifiedDialect(Dialect):
+class UnifiedDialect(BigModelDialect):
     name = "unified"
 
     def __init__(self, bigmodel: BigModelDialect, geekai: GeekAIDialect) -> None:
@@ -44,10 +41,4 @@ class UnifiedDialect(Dialect):
     def parse(self, body: Body) -> tuple[Submission, Dialect]:
         said = read_json(body.content)
         words: Dialect = self._geekai if said.said() & _GEEKAIS else self._bigmodel
-        return submission(said, waits=said.wants_async is False), words
-
-    def task(self, told: Told) -> dict[str, Any]:
-        return self._bigmodel.task(told)
-
-    def error(self, error: GatewayError) -> tuple[int, str]:
-        return self._bigmodel.error(error)
+        return submission_of(said), words

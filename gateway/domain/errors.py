@@ -36,8 +36,9 @@ from typing import ClassVar
 class GatewayError(Exception):
     """Something that a caller is told.
 
-    `code` is a word of ours; `param` names the field; `retry_after_seconds` says when asking
-    again may help (at most 60: some SDKs wait whatever they are told).
+    `code` is a word of ours, or what the vendor called it; `param` names the field;
+    `retry_after_seconds` says when asking again may help (at most 60: some SDKs wait whatever they
+    are told).
     """
 
     status: ClassVar[int] = 500

@@ -11,22 +11,27 @@ from urllib.parse import quote
 
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.provider_answers import (
-    Accepted,
     Failed,
     KeyRefused,
     LookAnswer,
-    Lost,
     Missing,
-    Refused,
-    Rest,
     Running,
     SubmitAnswer,
     Succeeded,
 )
 from gateway.domain.video import VideoRequest
+from gateway.providers.asking import looked, submitted
 from gateway.providers.bigmodel_errors import BY_CODE, verdict_on
-from gateway.providers.http import Answer, BeforeBytes, NoAnswer, NotSent, ProviderHttp
-from gateway.providers.reading import error_of, failure_of, text, videos_of
+from gateway.providers.http import Answer, BeforeBytes, ProviderHttp
+from gateway.providers.reading import (
+    error_of,
+    failure_of,
+    one_or_several,
+    only_said,
+    text,
+    videos_of,
+)
+from gateway.providers.verdicts import KEY
 
 # Undocumented; the signed links seen so far carry an Expires of a day after the video was made.
 LINKS_LIVE_SECONDS = 86400.0
@@ -46,31 +51,24 @@ class BigModel:
         request: VideoRequest,
         before_bytes: BeforeBytes,
     ) -> SubmitAnswer:
-        url = f"{account.base_url}/videos/generations"
-        body = request_body(request, request_id)
-        try:
-            answer = await self._http.submit(url, key.secret, body, before_bytes)
-        except NotSent as error:
-            return Refused(f"not reached: {error}", Rest.UNREACHABLE)
-        except NoAnswer as error:
-            return Lost(str(error))
-        provider_task_id = text((answer.body or {}).get("id"))
-        if answer.status == 200 and provider_task_id:
-            return Accepted(provider_task_id, text((answer.body or {}).get("model")))
-        code, message = error_of(answer.body)
-        return verdict_on(answer.status, code).answer(
-            code or f"http_{answer.status}", message or "the vendor gave no reason"
+        return await submitted(
+            self._http,
+            f"{account.base_url}/videos/generations",
+            key.secret,
+            request_body(request, request_id),
+            before_bytes,
+            id_field="id",
+            refusal=_refused_submit,
         )
 
     async def look(self, account: Account, key: ApiKey, provider_task_id: str) -> LookAnswer:
-        url = f"{account.base_url}/async-result/{quote(provider_task_id, safe='')}"
-        try:
-            answer = await self._http.look(url, key.secret)
-        except (NotSent, NoAnswer) as error:
-            return Running(doubt=str(error))
-        if answer.status == 200:
-            return read_state(answer.body)
-        return _refused_look(answer)
+        return await looked(
+            self._http,
+            f"{account.base_url}/async-result/{quote(provider_task_id, safe='')}",
+            key.secret,
+            state=read_state,
+            refusal=_refused_look,
+        )
 
 
 def cannot_express(request: VideoRequest) -> str | None:
@@ -79,27 +77,22 @@ def cannot_express(request: VideoRequest) -> str | None:
 
 
 def request_body(request: VideoRequest, request_id: str) -> dict[str, Any]:
-    """What the vendor gets: what the caller said and nothing else, so never a null.
-
-    One image goes as a string, two as an array: the vendor's schema knows arrays of two only.
-    """
-    images: str | list[str] | None = list(request.images) or None
-    if len(request.images) == 1:
-        images = request.images[0]
-    body = {
-        "model": request.model,
-        "prompt": request.prompt,
-        "image_url": images,
-        "quality": request.quality,
-        "with_audio": request.with_audio,
-        "watermark_enabled": request.watermark,
-        "size": request.size,
-        "fps": request.fps,
-        "duration": request.duration_seconds,
-        "request_id": request_id,
-        "user_id": request.user_id,
-    }
-    return {name: value for name, value in body.items() if value is not None}
+    """What the vendor gets: what the caller said and nothing else."""
+    return only_said(
+        {
+            "model": request.model,
+            "prompt": request.prompt,
+            "image_url": one_or_several(request.images),
+            "quality": request.quality,
+            "with_audio": request.with_audio,
+            "watermark_enabled": request.watermark,
+            "size": request.size,
+            "fps": request.fps,
+            "duration": request.duration_seconds,
+            "request_id": request_id,
+            "user_id": request.user_id,
+        }
+    )
 
 
 def read_state(body: dict[str, Any] | None) -> LookAnswer:
@@ -119,13 +112,21 @@ def read_state(body: dict[str, Any] | None) -> LookAnswer:
     return Succeeded(videos, text(body.get("model")))
 
 
+def _refused_submit(answer: Answer) -> SubmitAnswer:
+    code, message = error_of(answer.body)
+    return verdict_on(answer.status, code).answer(
+        code or f"http_{answer.status}", message or "the vendor gave no reason"
+    )
+
+
 def _refused_look(answer: Answer) -> LookAnswer:
     code, message = error_of(answer.body)
     reason = f"HTTP {answer.status}, {code}: {message}"
-    if answer.status == 401 or (code is not None and "1000" <= code <= "1004"):
+    known = BY_CODE.get(code or "")
+    if known is KEY or (known is None and answer.status == 401):
         return KeyRefused(reason)
     # A known trouble of the account says nothing of the task, whatever status it comes with.
-    if code is not None and code in BY_CODE and BY_CODE[code].rest is not None:
+    if known is not None and known.rest is not None:
         return Running(doubt=reason)
     # Undocumented what an unknown id gets; a 4xx that is no matter of keys, rights or rates.
     if 400 <= answer.status < 500 and answer.status not in (403, 408, 425, 429, 434):

@@ -12,28 +12,46 @@ from urllib.parse import quote
 
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.provider_answers import (
-    Accepted,
     Failed,
     KeyRefused,
     LookAnswer,
-    Lost,
     Missing,
-    Refused,
-    Rest,
     Running,
     SubmitAnswer,
     Succeeded,
 )
 from gateway.domain.video import VideoRequest
-from gateway.providers.http import Answer, BeforeBytes, NoAnswer, NotSent, ProviderHttp
-from gateway.providers.reading import against_policy, error_of, failure_of, text, videos_of
+from gateway.providers.asking import looked, submitted
+from gateway.providers.http import Answer, BeforeBytes, ProviderHttp
+from gateway.providers.reading import (
+    against_policy,
+    error_of,
+    failure_of,
+    one_or_several,
+    only_said,
+    text,
+    videos_of,
+)
 from gateway.providers.verdicts import by_status
 
 # "7 days by default", says its handbook of the links on its own file server.
 LINKS_LIVE_SECONDS = 7 * 86400.0
 
-# Its list for the CogVideoX family, as far as CogVideoX-3 itself has the size.
-_SIZES = ("1024x1024", "1920x1080", "1080x1920", "2048x1080", "3840x2160")
+# Its list for the CogVideoX family; which of these a model has is the catalogue's to say.
+_SIZES = (
+    "720x480",
+    "1024x1024",
+    "1280x960",
+    "960x1280",
+    "1920x1080",
+    "1080x1920",
+    "2048x1080",
+    "3840x2160",
+)
+
+# Its errors have no codes that are documented. Callers are told in bigmodel's digits, whose models
+# these are.
+_CODES_BY_STATUS = {400: "1210", 413: "1210", 415: "1210", 422: "1210"}
 
 
 class GeekAI:
@@ -51,35 +69,24 @@ class GeekAI:
         before_bytes: BeforeBytes,
     ) -> SubmitAnswer:
         """`request_id` is not sent: this vendor has no such field, nor a place to look it up."""
-        url = f"{account.base_url}/videos/generations"
-        try:
-            answer = await self._http.submit(url, key.secret, request_body(request), before_bytes)
-        except NotSent as error:
-            return Refused(f"not reached: {error}", Rest.UNREACHABLE)
-        except NoAnswer as error:
-            return Lost(str(error))
-        provider_task_id = text((answer.body or {}).get("task_id"))
-        if answer.status == 200 and provider_task_id:
-            return Accepted(provider_task_id, text((answer.body or {}).get("model")))
-        code, message = error_of(answer.body)
-        # It has no codes of its own that could be relied on: told in bigmodel's digits.
-        told = "1301" if against_policy(code, message) else code or _CODES.get(answer.status)
-        return by_status(answer.status).answer(
-            told or f"http_{answer.status}", message or "the vendor gave no reason"
+        return await submitted(
+            self._http,
+            f"{account.base_url}/videos/generations",
+            key.secret,
+            request_body(request),
+            before_bytes,
+            id_field="task_id",
+            refusal=_refused_submit,
         )
 
     async def look(self, account: Account, key: ApiKey, provider_task_id: str) -> LookAnswer:
-        url = f"{account.base_url}/video/{quote(provider_task_id, safe='')}/result"
-        try:
-            answer = await self._http.look(url, key.secret)
-        except (NotSent, NoAnswer) as error:
-            return Running(doubt=str(error))
-        if answer.status == 200:
-            return read_state(answer.body)
-        return _refused_look(answer)
-
-
-_CODES = {400: "1210", 413: "1210", 415: "1210", 422: "1210"}
+        return await looked(
+            self._http,
+            f"{account.base_url}/video/{quote(provider_task_id, safe='')}/result",
+            key.secret,
+            state=read_state,
+            refusal=_refused_look,
+        )
 
 
 def cannot_express(request: VideoRequest) -> str | None:
@@ -90,33 +97,28 @@ def cannot_express(request: VideoRequest) -> str | None:
         return "size"
     if not request.prompt:
         return "prompt"
-    if any(not image.startswith("http") for image in request.images):
+    if any(image.startswith("data:") for image in request.images):
         return "image"
     return None
 
 
 def request_body(request: VideoRequest) -> dict[str, Any]:
-    """What the vendor gets: what the caller said, and that we do not wait at its door.
-
-    One image goes as a string, two (first and last frame) as an array.
-    """
-    images: str | list[str] | None = list(request.images) or None
-    if len(request.images) == 1:
-        images = request.images[0]
-    body = {
-        "model": request.model,
-        "prompt": request.prompt,
-        "image": images,
-        "quality": request.quality,
-        "with_audio": request.with_audio,
-        "watermark": request.watermark,
-        "size": request.size,
-        "fps": request.fps,
-        "duration": request.duration_seconds,
-        "retries": request.retries,
-        "async": True,
-    }
-    return {name: value for name, value in body.items() if value is not None}
+    """What the vendor gets: what the caller said, and that we do not wait at its door."""
+    return only_said(
+        {
+            "model": request.model,
+            "prompt": request.prompt,
+            "image": one_or_several(request.images),
+            "quality": request.quality,
+            "with_audio": request.with_audio,
+            "watermark": request.watermark,
+            "size": request.size,
+            "fps": request.fps,
+            "duration": request.duration_seconds,
+            "retries": request.retries,
+            "async": True,
+        }
+    )
 
 
 def read_state(body: dict[str, Any] | None) -> LookAnswer:
@@ -134,6 +136,14 @@ def read_state(body: dict[str, Any] | None) -> LookAnswer:
     if not videos:
         return Running(doubt=f"{status} without a video")
     return Succeeded(videos, text(body.get("model")))
+
+
+def _refused_submit(answer: Answer) -> SubmitAnswer:
+    code, message = error_of(answer.body)
+    told = _CODES_BY_STATUS.get(answer.status, f"http_{answer.status}")
+    if against_policy(code, message):
+        told = "1301"
+    return by_status(answer.status).answer(told, message or "the vendor gave no reason")
 
 
 def _refused_look(answer: Answer) -> LookAnswer:

@@ -9,7 +9,8 @@ from gateway.domain.task import TaskError
 from gateway.domain.video import Video
 from gateway.providers.links import expiry
 
-_CONTENT_POLICY = ("1301", "sensitive", "unsafe", "敏感", "不安全")
+_CONTENT_POLICY_CODE = "1301"
+_CONTENT_POLICY_WORDS = ("sensitive", "unsafe", "敏感", "不安全")
 
 
 def text(value: object) -> str | None:
@@ -23,7 +24,7 @@ def error_of(body: dict[str, Any] | None) -> tuple[str | None, str | None]:
     """Code and message, nested or flat, the code as a string or a number."""
     if body is None:
         return None, None
-    error = body.get("error", body)
+    error = body.get("error") or body
     if isinstance(error, str):
         return text(body.get("code")), error[:500]
     if not isinstance(error, dict):
@@ -34,8 +35,8 @@ def error_of(body: dict[str, Any] | None) -> tuple[str | None, str | None]:
 
 def against_policy(code: str | None, message: str | None) -> bool:
     """Whether the vendor refused what was asked for because of its content."""
-    words = f"{code} {message}".lower()
-    return any(hint in words for hint in _CONTENT_POLICY)
+    words = (message or "").lower()
+    return code == _CONTENT_POLICY_CODE or any(word in words for word in _CONTENT_POLICY_WORDS)
 
 
 def failure_of(body: dict[str, Any]) -> TaskError:
@@ -43,7 +44,7 @@ def failure_of(body: dict[str, Any]) -> TaskError:
     code, message = error_of(body)
     if against_policy(code, message):
         why = message or "blocked by the vendor's content policy"
-        return TaskError(code="1301", message=why, caller_at_fault=True)
+        return TaskError(code=_CONTENT_POLICY_CODE, message=why, caller_at_fault=True)
     why = message or "the vendor could not make the video and gave no reason"
     return TaskError(code=code or "generation_failed", message=why)
 
@@ -67,6 +68,16 @@ def videos_of(body: dict[str, Any], usual_seconds: float) -> tuple[Video, ...]:
         for result in results
         if isinstance(result, dict) and (url := _link(result.get("url")))
     )
+
+
+def only_said(body: dict[str, Any]) -> dict[str, Any]:
+    """A body without what was not said: a vendor's own default applies, and never gets a null."""
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def one_or_several(images: tuple[str, ...]) -> str | list[str] | None:
+    """One image as a string, two as an array: the vendors' schemas know arrays of two only."""
+    return images[0] if len(images) == 1 else list(images) or None
 
 
 def _link(value: object) -> str | None:
