@@ -204,6 +204,7 @@ def _accounts(settings: Settings) -> Iterator[Account]:
             base_url=account.base_url or PROVIDERS[provider].base_url,
             limit=account.limit or settings.tiers[account.tier or ""],
             limits=account.limits,
+            costs_fen={**PROVIDERS[provider].costs_fen, **account.costs_fen},
             api_keys=tuple(ApiKey(key.get_secret_value()) for key in account.api_keys),
         )
 

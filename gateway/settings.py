@@ -58,6 +58,8 @@ class AccountSettings(_Entry):
     tier: str | None = None
     limit: Limit | None = None
     limits: dict[str, Limit] = {}
+    costs_fen: dict[str, Annotated[int, Field(ge=0)]] = {}
+    """By model, what the vendor charges for a video; else what it publishes, if it does."""
     api_keys: list[SecretStr] = Field(min_length=1)
 
     @field_validator("api_keys")
@@ -311,8 +313,13 @@ class Settings(BaseSettings):
         _unique("teams", [k for t in self.teams for k in t.keys], "the same key")
         models = ["cogvideox-3", *(model.name for model in self.models)]
         for i, account in enumerate(self.accounts):
-            for model in account.limits.keys() - set(models):
-                place = f"{PREFIX}ACCOUNTS.{i}.limits.{model}"
+            for where, model in (
+                *(("limits", model) for model in account.limits),
+                *(("costs_fen", model) for model in account.costs_fen),
+            ):
+                if model in models:
+                    continue
+                place = f"{PREFIX}ACCOUNTS.{i}.{where}.{model}"
                 raise ValueError(f"{place}: there is no such model, only {', '.join(models)}")
         for model in self.expected_seconds.keys() - set(models):
             place = f"{PREFIX}EXPECTED_SECONDS.{model}"

@@ -29,6 +29,8 @@ class Account:
     limit: int
     """Tasks in flight, for each model that `limits` does not name."""
     limits: Mapping[str, int] = field(default_factory=dict)
+    costs_fen: Mapping[str, int] = field(default_factory=dict)
+    """By model, what the vendor charges us for a video, as far as anybody said."""
     api_keys: tuple[ApiKey, ...]
 
     def limit_for(self, model: str, model_limit: int | None) -> int:

@@ -28,6 +28,7 @@
 | rests                           | hash   | what is left alone, until when, why | permanent       |
 | limits:<provider>:<model>       | hash   | account -> tasks in flight          | permanent       |
 | unknown_caps:<provider>:<model> | hash   | account -> unknown ones of these    | permanent       |
+| costs:<provider>:<model>        | hash   | account -> fen a video costs us     | permanent       |
 | limited                         | set    | names of the limits, to renew them  | permanent       |
 | caps                            | hash   | team -> tasks in flight             | permanent       |
 | weights                         | hash   | team -> its share, by proportion    | permanent       |
@@ -56,6 +57,7 @@ PERMANENT = (
     "rests",
     "limits:*",
     "unknown_caps:*",
+    "costs:*",
     "limited",
     "caps",
     "weights",

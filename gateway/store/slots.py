@@ -62,15 +62,19 @@ class SlotStore:
         """Make the limits in the store those of the settings. The latest start wins."""
         limits: dict[str, dict[str, int]] = {}
         unknown_caps: dict[str, dict[str, int]] = {}
+        costs: dict[str, dict[str, int]] = {}
         for (account, model), limit in self._limits().items():
             lane = f"{self._accounts[account].provider}:{model}"
             limits.setdefault(lane, {})[account] = limit
             share = math.ceil(self._unknown_share * limit)
             unknown_caps.setdefault(lane, {})[account] = max(_LEAST_UNKNOWN, share)
+            if (cost := self._accounts[account].costs_fen.get(model)) is not None:
+                costs.setdefault(lane, {})[account] = cost
         teams = list(teams)
         wanted = {
             "limits": limits,
             "unknown_caps": unknown_caps,
+            "costs": costs,
             "caps": {team.name: team.cap for team in teams},
             "weights": {team.name: team.weight for team in teams},
             "keys": {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.domain.ports import NotAdmitted, Renewal, TaskPage
 from gateway.domain.submission import Overflow
 from gateway.domain.video import Video
@@ -117,3 +119,17 @@ async def test_the_same_link_again_is_an_answer_too(the_pool: Pool):
     await the_pool.tasks.renew_links(task_id, VIDEOS)
     await pass_time(the_pool, HOUR)
     assert await the_pool.tasks.take_renewal(task_id, VIDEOS[0].url) is Renewal.OVER
+
+
+async def test_the_ledger_says_what_a_video_costs_its_team_and_us(the_pool: Pool):
+    the_pool.accounts["a"] = replace(the_pool.accounts["a"], costs_fen={"cogvideox-3": 80})
+    await the_pool.slots.configure(the_pool.teams)
+    for _ in range(3):
+        await completed(the_pool)
+        await the_pool.running()  # so that both accounts have their turn
+    entries = await the_pool.ledger()
+    assert {(e["account"], e["price_fen"], e["cost_fen"]) for e in entries} <= {
+        ("a", "100", "80"),
+        ("b", "100", ""),
+    }
+    assert {e["cost_fen"] for e in entries} == {"80", ""}

@@ -1,6 +1,7 @@
 -- Make the pool's limits those of the settings: each account's by provider and model, each team's.
 --
 -- ARGV  JSON {"limits": {"<provider>:<model>": {"<account>": n}}, "unknown_caps": the same,
+--       "costs": the same (fen a video),
 --       "caps": {"<team>": n}, "weights": {"<team>": n},
 --       "keys": {"<account>": "<ids of its API keys>"}}
 -- Returns nothing. Safe to run twice. A limit lowered below what is in flight drains: slots are
@@ -12,11 +13,11 @@ if redis.call('GET', key('settings')) == ARGV[1] then return end
 local wanted = cjson.decode(ARGV[1])
 
 for _, name in ipairs(redis.call('SMEMBERS', key('limited'))) do
-  redis.call('DEL', key('limits', name), key('unknown_caps', name))
+  redis.call('DEL', key('limits', name), key('unknown_caps', name), key('costs', name))
 end
 redis.call('DEL', key('limited'), key('caps'), key('weights'), key('rests'))
 
-for _, what in ipairs({'limits', 'unknown_caps'}) do
+for _, what in ipairs({'limits', 'unknown_caps', 'costs'}) do
   for name, accounts in pairs(wanted[what]) do
     redis.call('SADD', key('limited'), name)
     for account, number in pairs(accounts) do

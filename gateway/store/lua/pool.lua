@@ -262,16 +262,20 @@ local function tell(what, id) redis.call('PUBLISH', key('events'), what .. ' ' .
 
 -- any that has not ended -> completed | failed | cancelled. `fields` is a flat list of what to
 -- remember. The ledger gets its one entry here and nowhere else: `outcome` is 'charged', 'free',
--- or 'unknown' where the vendor may have made what nobody saw.
+-- or 'unknown' where the vendor may have made what nobody saw. What a video costs is there as well:
+-- its team (`price_fen`), and us at the vendor (`cost_fen`, empty where nobody said).
 local function finish(id, task, status, outcome, fields, rules)
   local wall = wall_ms()
   if task.status == 'queued' then dequeue(id, task) else free(id, task) end
   drop_images(id, task)
   redis.call('HSET', task_key(id), 'status', status, 'ended_ms', wall, unpack(fields))
   redis.call('ZADD', key('ended'), clock_ms() + rules.retention_ms, task.team .. ' ' .. id)
+  local cost = task.account
+    and redis.call('HGET', key('costs', task.provider, (split_class(task.class))), task.account)
   redis.call('XADD', key('ledger'), 'MINID', '~', string.format('%d', wall - rules.ledger_ms), '*',
     'task', id, 'team', task.team, 'class', task.class, 'account', task.account or '',
-    'claim', task.claim, 'status', status, 'outcome', outcome, 'price_fen', task.price_fen)
+    'claim', task.claim, 'status', status, 'outcome', outcome, 'price_fen', task.price_fen,
+    'cost_fen', cost or '')
   tell('ended', id)
 end
 
