@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from gateway.app import admin_app, client_app, whole_app
 from gateway.bootstrap import Gateway, admin_key, open_gateway, store_url
 from gateway.fleet import run_fleet, stop_with_parent
+from gateway.http_head import BoundedHead
 from gateway.logs import configure_logging
 from gateway.settings import Settings, WrongSettings
 
@@ -197,6 +198,7 @@ async def _listen_until(
         _Server(
             uvicorn.Config(
                 app,
+                http=BoundedHead,
                 log_config=None,
                 access_log=False,
                 ws="none",

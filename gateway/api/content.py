@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 from fastapi.responses import Response, StreamingResponse
@@ -12,17 +13,27 @@ from gateway.domain.errors import InvalidField, NotSupported
 from gateway.domain.ports import MediaStream
 from gateway.lifecycle.content import Variant
 
+# Whatever else is asked for gets the whole file, as RFC 9110 (14.2) has it: several ranges come in
+# an envelope that no player reads, and what is no range at all is not the file server's business.
+_ONE_RANGE = re.compile(r"bytes=(?:\d{1,18}-\d{0,18}|-\d{1,18})", re.ASCII)
+_PICTURE = re.compile(r"image/[a-z0-9.-]+", re.ASCII)
+
 
 async def content(services: Services, request: Request, task_id: str) -> Response:
     """The video, or its cover with `?variant=thumbnail`; HEAD tells what a GET would bring."""
     task = (await own_task(services, request, task_id)).as_told()
     variant = _variant(request.query_params.get("variant", Variant.VIDEO))
-    stream = await services.content.open(task, variant, request.headers.get("range"))
+    asked = request.headers.get("range", "").strip()
+    byte_range = asked if _ONE_RANGE.fullmatch(asked) else None
+    stream = await services.content.open(task, variant, byte_range)
     headers = _headers(stream, task_id, variant)
     if getattr(request.state, "head_only", False):
         # A link is signed for GET alone, so that is what was sent; its body is not read.
         await stream.aclose()
-        return Response(status_code=stream.status, headers=headers)
+        head = Response(status_code=stream.status, headers=headers)
+        if "content-length" not in headers:
+            del head.headers["content-length"]
+        return head
     return StreamingResponse(_passed_on(stream), stream.status, headers)
 
 
@@ -36,13 +47,15 @@ def _variant(name: str) -> Variant:
 
 def _headers(stream: MediaStream, task_id: str, variant: Variant) -> dict[str, str]:
     """What the vendor says of the file. Of a video we know the type better than some servers."""
-    headers = {name: value for name, value in stream.headers.items() if name != "content-type"}
+    # Servers say all kinds of things in headers, and not all of them may be said again.
+    told = {name: value for name, value in stream.headers.items() if value.isascii()}
+    headers = {name: value for name, value in told.items() if name != "content-type"}
     kind, ending = "video/mp4", "mp4"
     if variant is Variant.THUMBNAIL:
-        kind = stream.headers.get("content-type", "")
+        kind = told.get("content-type", "").partition(";")[0].strip().lower()
         # Never a page: whatever it is, it comes from our own address.
-        kind = kind if kind.startswith("image/") and "svg" not in kind else "image/jpeg"
-        ending = kind.partition("/")[2].partition(";")[0]
+        kind = kind if _PICTURE.fullmatch(kind) else "image/jpeg"
+        ending = kind.partition("/")[2]
     headers["content-type"] = kind
     headers["content-disposition"] = f'inline; filename="{task_id}.{ending}"'
     headers["x-content-type-options"] = "nosniff"

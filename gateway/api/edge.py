@@ -28,6 +28,9 @@ _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _EXPOSED_HEADERS = (
     "Retry-After",
     "Idempotent-Replayed",
+    "Preference-Applied",
+    "Content-Range",
+    "x-should-retry",
     "openai-poll-after-ms",
     "x-request-id",
     "x-task-id",

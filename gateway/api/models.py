@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import Request
 
 from gateway.api.deps import Services, caller
+from gateway.dialects import OPENAI
 from gateway.domain.catalog import ModelSpec
 from gateway.domain.errors import NotFound
 
@@ -21,12 +22,14 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/v1/models", summary="the models here, in OpenAI's form, with what they can do")
     async def models(request: Request) -> JSONResponse:
+        request.state.dialect = OPENAI
         caller(request, services.directory)
         offered = services.admission.offered()
         return JSONResponse({"object": "list", "data": [_model(spec) for spec in offered]})
 
     @routes.get("/v1/models/{model}", summary="one of them")
     async def model(request: Request, model: str) -> JSONResponse:
+        request.state.dialect = OPENAI
         caller(request, services.directory)
         for spec in services.admission.offered():
             if spec.name == model:

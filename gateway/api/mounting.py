@@ -18,8 +18,6 @@ from gateway.domain.errors import MethodNotAllowed
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
 
 def router(dialects: Iterable[Dialect], services: Services) -> APIRouter:
     """All routes of all dialects, and our own way to cancel."""
@@ -53,7 +51,8 @@ def _mounted(mounted: list[tuple[Route, Dialect, Handler]]) -> APIRouter:
         )
         if position == last[route.path]:
             others = _others(by_path[route.path], dialect)
-            routes.add_route(route.path, others, methods=list(_METHODS), include_in_schema=False)
+            # No methods: whatever the others did not take.
+            routes.add_route(route.path, others, methods=[], include_in_schema=False)
     return routes
 
 

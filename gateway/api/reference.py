@@ -49,8 +49,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes
     )
-    document["components"] = {
-        "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "sk-..."}}
-    }
+    schemes = {"key": {"type": "http", "scheme": "bearer", "description": "sk-..."}}
+    document.setdefault("components", {})["securitySchemes"] = schemes
     document["security"] = [{"key": []}]
     return document

@@ -99,6 +99,7 @@ async def refuse(services: Services, request: Request, what: str) -> JSONRespons
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= _LARGEST_PAGE_TASKS):
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST_PAGE_TASKS))
+    if not digits or not 1 <= int(text) <= _LARGEST_PAGE_TASKS:
         raise InvalidField(f"limit must be 1 to {_LARGEST_PAGE_TASKS}", param="limit")
     return int(text)

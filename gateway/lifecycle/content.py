@@ -57,7 +57,7 @@ class Content:
             raise NotCompleted(f"the task is {task.status}: there is no video to download")
         stream = await self._try(task.videos[0], variant, byte_range)
         if stream is None:
-            fresh = await self._renewed(task)
+            fresh = await self._renewed(task, variant)
             stream = await self._try(fresh, variant, byte_range) if fresh else None
         if stream is None:
             raise ResultExpired("the vendor no longer serves this video: its links have expired")
@@ -67,7 +67,7 @@ class Content:
         self, video: Video, variant: Variant, byte_range: str | None
     ) -> MediaStream | None:
         """The file, or None where the link is dead."""
-        link = video.url if variant is Variant.VIDEO else video.cover_url
+        link = _link(video, variant)
         if link is None:
             raise InvalidRequest("the vendor made no cover image of this video", param="variant")
         if video.dead(time.time()):
@@ -80,10 +80,10 @@ class Content:
             return None
         raise ContentUnavailable(f"the vendor's file server answers with {stream.status}")
 
-    async def _renewed(self, task: Task) -> Video | None:
+    async def _renewed(self, task: Task, variant: Variant) -> Video | None:
         """The video with links that live, if the vendor signs them anew."""
-        dead = task.videos[0]
-        match await self._tasks.take_renewal(task.id, dead.url):
+        dead = _link(task.videos[0], variant)
+        match await self._tasks.take_renewal(task.id, dead or "", variant):
             case Renewal.YOURS:
                 return await self._renew(task)
             case Renewal.PENDING:
@@ -92,7 +92,7 @@ class Content:
                 again = await self._tasks.get(task.id)
                 if again is None:
                     raise NotFound("there is no such task")
-                return again.videos[0] if again.videos[0].url != dead.url else None
+                return again.videos[0] if _link(again.videos[0], variant) != dead else None
 
     async def _renew(self, task: Task) -> Video | None:
         log.info("task %s: its link is dead; asking %s for a new one", task.id, task.account)
@@ -107,4 +107,9 @@ class Content:
                 await self._tasks.renew_links(task.id, task.videos)
                 return None
             case Running(reason) | KeyRefused(reason):
-                raise ContentUnavailable(f"the vendor signs no new link just now: {reason}")
+                log.warning("task %s: no new link: %s", task.id, reason)
+                raise ContentUnavailable("the vendor signs no new link just now")
+
+
+def _link(video: Video, variant: Variant) -> str | None:
+    return video.url if variant is Variant.VIDEO else video.cover_url

@@ -60,5 +60,9 @@ class HttpMedia:
 async def open_media() -> AsyncIterator[HttpMedia]:
     """Open the client for files; redirects between file servers are followed."""
     timeout = httpx.Timeout(_SECONDS_BETWEEN_CHUNKS, connect=5.0)
-    async with httpx.AsyncClient(timeout=timeout, follow_redirects=True, max_redirects=3) as client:
+    # As many as there are readers: slow ones must not keep others waiting for a connection.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+    async with httpx.AsyncClient(
+        timeout=timeout, limits=limits, follow_redirects=True, max_redirects=3
+    ) as client:
         yield HttpMedia(client)

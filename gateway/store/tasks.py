@@ -131,6 +131,7 @@ class TaskStore:
         self._bounds = bounds
         self._rules_json = rules.to_json()
         self._ended: OrderedDict[str, Task] = OrderedDict()
+        self._changes = 0
         self._cached_tasks = cached_tasks
 
     async def admit(
@@ -179,13 +180,15 @@ class TaskStore:
         if cached := self._ended.get(task_id):
             self._ended.move_to_end(task_id)
             return cached
+        changes = self._changes
         record = await self._store.answer(
             "get_task", self._store.redis.hgetall(self._store.keys.task(task_id))
         )
         if not record:
             return None
         task = task_from_record(task_id, record)
-        if task.ended:
+        if task.ended and changes == self._changes:
+            # Else it may be what was read before a change, of which word was here first.
             self._remember(task)
         return task
 
@@ -235,9 +238,9 @@ class TaskStore:
         self.changed(task_id)
         return bool(forgotten)
 
-    async def take_renewal(self, task_id: str, link: str) -> Renewal:
+    async def take_renewal(self, task_id: str, link: str, variant: str = "video") -> Renewal:
         """Whether to ask for a link in place of this dead one. The next `get` asks the store."""
-        renewal = Renewal(await self._run("take_renewal", task_id, link))
+        renewal = Renewal(await self._run("take_renewal", task_id, link, variant))
         self.changed(task_id)
         return renewal
 
@@ -247,10 +250,12 @@ class TaskStore:
 
     def changed(self, task_id: str) -> None:
         """An ended task is no longer what it was: its links were renewed, or it is gone."""
+        self._changes += 1
         self._ended.pop(task_id, None)
 
     def perhaps_changed(self) -> None:
         """Some may be, and nobody can say which: word of it may have been missed."""
+        self._changes += 1
         self._ended.clear()
 
     async def release(self, task: Task, who: str, reason: str) -> bool:

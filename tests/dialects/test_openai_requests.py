@@ -272,9 +272,7 @@ def test_json_is_json_whatever_it_is_called(content_type: str):
     assert read(Body(content, content_type)).request.duration_seconds == 10
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"[]", b"7", b"{", b'{"prompt": "\\ud800"}', b"\xff"]
-)
+@pytest.mark.parametrize("content", [b"", b"[]", b"7", b"{", b'{"prompt": "\\ud800"}', b"\xff"])
 def test_what_is_no_object_of_json_is_refused(content: bytes):
     assert refusal(Body(content), MalformedBody).param is None
 

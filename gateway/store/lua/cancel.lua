@@ -17,5 +17,6 @@ if task.status == 'queued' or task.status == 'claimed' then
   if task.status == 'claimed' then claims = claim_next(2, clock_ms(), rules) end
 elseif task.status == 'sending' or task.status == 'unknown' or task.status == 'in_progress' then
   redis.call('HSETNX', task_key(id), 'cancel_asked_ms', wall_ms())
+  tell('changed', id)
 end
 return {redis.call('HGETALL', task_key(id)), claims}

@@ -7,5 +7,5 @@ local id = ARGV[2]
 
 if redis.call('HGET', task_key(id), 'status') ~= 'completed' then return end
 redis.call('HSET', task_key(id), 'videos', ARGV[3])
-redis.call('HDEL', task_key(id), 'renewal_at')
+redis.call('HDEL', task_key(id), 'renewal_at_video', 'renewal_at_thumbnail')
 tell('changed', id)
