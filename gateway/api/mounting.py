@@ -12,7 +12,6 @@ from starlette.requests import Request
 
 from gateway.api import content, create, tasks
 from gateway.api.deps import Services
-from gateway.dialects import BIGMODEL
 from gateway.dialects.contract import Dialect, Operation, Route
 from gateway.domain.errors import MethodNotAllowed
 
@@ -20,14 +19,12 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def router(dialects: Iterable[Dialect], services: Services) -> APIRouter:
-    """All routes of all dialects, and our own way to cancel."""
-    ours = Route("POST", "/v1/videos/{task_id}/cancel", Operation.DELETE, "want a video no more")
+    """All routes of all dialects."""
     mounted = [
         (route, dialect, _handler(services, dialect, route))
         for dialect in dialects
         for route in dialect.routes
     ]
-    mounted.append((ours, BIGMODEL, _cancel(services)))
     # A fixed word goes before a task's id in its place: /videos/edits is no task called "edits".
     mounted.sort(key=lambda entry: ["{" in part for part in entry[0].path.split("/")])
     return _mounted(mounted)
@@ -69,19 +66,13 @@ def _handler(services: Services, dialect: Dialect, route: Route) -> Handler:
                 return await tasks.page(services, dialect, request)
             case Operation.DELETE:
                 return await tasks.delete(services, dialect, request, task_id)
+            case Operation.CANCEL:
+                return await tasks.cancel(services, dialect, request, task_id)
             case Operation.CONTENT:
                 return await content.content(services, request, task_id)
             case Operation.REFUSE:
                 what = [part for part in route.path.split("/") if "{" not in part][-1]
                 return await tasks.refuse(services, request, what)
-
-    return handle
-
-
-def _cancel(services: Services) -> Handler:
-    async def handle(request: Request) -> Response:
-        request.state.dialect = BIGMODEL
-        return await tasks.cancel(services, BIGMODEL, request, request.path_params["task_id"])
 
     return handle
 

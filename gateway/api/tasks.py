@@ -71,7 +71,7 @@ async def delete(
 async def cancel(
     services: Services, dialect: Dialect, request: Request, task_id: str
 ) -> JSONResponse:
-    """Ours alone: no vendor documents a way to cancel."""
+    """End a task that has not been sent, mark one that has; say what it costs either way."""
     before = await own_task(services, request, task_id)
     task = await services.admission.cancel(before)
     if task.cancel_asked_ms is None:

@@ -21,6 +21,8 @@ class Operation(StrEnum):
     RETRIEVE = "retrieve"
     LIST = "list"
     DELETE = "delete"
+    CANCEL = "cancel"
+    """Ours alone: no vendor documents a way to cancel."""
     CONTENT = "content"
     REFUSE = "refuse"
     """Exists in the client's world, and none of our models can do it."""

@@ -13,6 +13,8 @@ _GEEKAIS = {"image", "async", "watermark", "retries", "extra_body"}
 
 
 class UnifiedDialect(BigModelDialect):
+    """bigmodel's words, but for who asks in geekai's."""
+
     name = "unified"
 
     def __init__(self, bigmodel: BigModelDialect, geekai: GeekAIDialect) -> None:
@@ -36,6 +38,12 @@ class UnifiedDialect(BigModelDialect):
                 },
             ),
             Route("POST", "/videos/generations", Operation.CREATE, create, listed=False),
+            Route(
+                "POST",
+                "/v1/videos/{task_id}/cancel",
+                Operation.CANCEL,
+                "want a video no more; the answer is in bigmodel's words",
+            ),
         )
 
     def parse(self, body: Body) -> tuple[Submission, Dialect]:
