@@ -42,6 +42,13 @@ def _span(context: click.Context, option: click.Parameter, text: str) -> tuple[f
     help="Seconds from one killed, stopped or paused replica to the next.",
 )
 @click.option(
+    "--wave-every",
+    default=40.0,
+    show_default=True,
+    type=click.FloatRange(10),
+    help="Seconds from one wave of 240 tasks to the next.",
+)
+@click.option(
     "--hold",
     default=Holds.unknown_hold_seconds,
     show_default=True,
@@ -55,6 +62,7 @@ def main(
     replicas: int,
     outstanding: int,
     strike_every: tuple[float, float],
+    wave_every: float,
     hold: float,
     folder: Path | None,
 ) -> None:
@@ -62,7 +70,7 @@ def main(
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     folder = folder or Path(tempfile.mkdtemp(prefix="gateway-soak-"))
     folder.mkdir(parents=True, exist_ok=True)
-    plan = Plan(tasks, seed, minutes, replicas, outstanding, strike_every, hold)
+    plan = Plan(tasks, seed, minutes, replicas, outstanding, strike_every, wave_every, hold)
     with closing(Events(folder / "events.jsonl")) as events:
         click.echo(f"seed {seed}, events in {events.path}")
         events.tell("begin", **vars(plan))

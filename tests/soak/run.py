@@ -30,10 +30,9 @@ from tests.soak.traffic import Job, Traffic, jobs, open_clients
 
 _PROGRESS_EVERY_SECONDS = 15.0
 _VERIFY_EVERY_SECONDS = 20.0
-# Six tasks a second on average, but all at once: a wave fills every slot and the queue, and before
-# the next one comes there are free slots again. Both are roads that a task may take.
+# All at once: a wave fills every slot and the queue, and before the next one comes there are free
+# slots again. Both are roads that a task may take.
 _WAVE_TASKS = 240
-_WAVE_EVERY_SECONDS = 40.0
 _CHAOS_UNTIL = 0.95
 _ASKED_AGAIN = 300
 # Beyond the hold of the last unknown outcome: for what still waits, on a machine out of breath.
@@ -48,6 +47,7 @@ class Plan:
     replicas: int
     outstanding: int
     strike_every: tuple[float, float]
+    wave_every: float
     hold: float
 
 
@@ -139,18 +139,25 @@ class _Run:
     async def _todo(self) -> AsyncIterator[Job]:
         """The tasks as they come: in waves, and none after the bound in minutes."""
         for job in jobs(self._plan.tasks, self._plan.seed):
-            wave = job.number // _WAVE_TASKS * _WAVE_EVERY_SECONDS
+            wave = job.number // _WAVE_TASKS * self._plan.wave_every
             await asyncio.sleep(wave - self._seconds())
             if self._seconds() > 60 * self._plan.minutes:
                 self._say("out of time: no further task begins")
                 return
             yield job
 
+    def _all_begun(self) -> bool:
+        return len(self._traffic.begun) >= self._plan.tasks
+
     def _mostly_done(self) -> bool:
         return self._traffic.ended >= _CHAOS_UNTIL * self._plan.tasks
 
     async def _quiet(self, clients: asyncio.Task[None], holds: Holds, running: list) -> bool:
-        """Wait until nothing is under way any more; False if it takes too long."""
+        """Wait until nothing is under way any more; False if it takes too long.
+
+        The time runs from when all are handed in: of a long run the last waves come in the quiet.
+        """
+        await self._until(lambda: self._all_begun() or clients.done(), watched=running)
         lease = faults.SUBMIT_TIMEOUT_SECONDS + SENDING_MARGIN_SECONDS
         deadline = self._seconds() + lease + holds.unknown_hold_seconds + _QUIET_MARGIN_SECONDS
         while self._seconds() < deadline:
