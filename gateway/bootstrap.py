@@ -195,9 +195,19 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
         )
 
 
+def check_providers(settings: Settings) -> None:
+    """Refuse, before anything is started, accounts and models of vendors that there are not.
+
+    Raises:
+        WrongSettings: naming the setting, and the vendors that there are.
+    """
+    list(_accounts(settings))
+    list(map(_model, settings.models))
+
+
 def _accounts(settings: Settings) -> Iterator[Account]:
-    for account in settings.accounts:
-        provider = _known(f"GATEWAY_ACCOUNTS.{account.name}.provider", account.provider)
+    for i, account in enumerate(settings.accounts):
+        provider = _known(f"GATEWAY_ACCOUNTS.{i}.provider", account.provider)
         yield Account(
             name=account.name,
             provider=provider,

@@ -47,14 +47,16 @@ class BoundedHead(HttpToolsProtocol):
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
+        # Up to the end of the head, where this piece has it: behind it comes a body, or nothing.
+        if self._reads_head:
+            end = data.find(b"\r\n\r\n")
+            self._head_bytes += len(data) if end < 0 else end
+            if self._head_bytes > MOST_BYTES:
+                self._end_head()
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
+                return
         super().data_received(data)
-        if not self._reads_head:
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > MOST_BYTES:
-            self._end_head()
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
 
     def _start_head(self) -> None:
         self._end_head()

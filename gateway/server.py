@@ -19,7 +19,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from gateway.app import admin_app, client_app, whole_app
-from gateway.bootstrap import Gateway, admin_key, open_gateway, store_url
+from gateway.bootstrap import Gateway, admin_key, check_providers, open_gateway, store_url
 from gateway.fleet import run_fleet, stop_with_parent
 from gateway.http_head import BoundedHead
 from gateway.logs import configure_logging
@@ -34,6 +34,7 @@ _REQUEST_SECONDS = 15
 def serve(settings: Settings, *, with_worker: bool, announce: Callable[[str], None]) -> None:
     """Listen until SIGTERM or SIGINT. The embedded store belongs to this, the parent process."""
     drain = _drain_seconds(settings)
+    check_providers(settings)
     with _orderly_exit() as stop_asked, store_url(settings) as url:
         key = admin_key(settings)
         _tell_what_was_read(settings)

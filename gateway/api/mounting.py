@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
@@ -12,6 +11,7 @@ from starlette.requests import Request
 
 from gateway.api import content, create, tasks
 from gateway.api.deps import Services
+from gateway.api.documented import documented
 from gateway.dialects.contract import Dialect, Operation, Route
 from gateway.domain.errors import MethodNotAllowed
 
@@ -44,7 +44,7 @@ def _mounted(mounted: list[tuple[Route, Dialect, Handler]]) -> APIRouter:
             name=f"{dialect.name}: {route.operation}",
             summary=route.summary,
             include_in_schema=route.listed,
-            openapi_extra=_documented(route),
+            openapi_extra=documented(dialect, route),
         )
         if position == last[route.path]:
             others = _others(by_path[route.path], dialect)
@@ -91,24 +91,3 @@ def _others(methods: list[str], dialect: Dialect) -> Handler:
         )
 
     return handle
-
-
-def _documented(route: Route) -> dict[str, Any]:
-    """What the reference says beside the summary: the task's id, and bodies to try."""
-    said: dict[str, Any] = {"tags": [_tag(route.path)]}
-    if "{task_id}" in route.path:
-        said["parameters"] = [
-            {"name": "task_id", "in": "path", "required": True, "schema": {"type": "string"}}
-        ]
-    if route.examples:
-        examples = {name: {"value": body} for name, body in route.examples.items()}
-        schema = {"type": "object"}
-        said["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": schema, "examples": examples}},
-        }
-    return said
-
-
-def _tag(path: str) -> str:
-    return path.rpartition("/videos")[0] or path.partition("/{")[0]

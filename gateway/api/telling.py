@@ -49,7 +49,7 @@ class Telling:
     def poll_headers(self, task: Task, place: QueuePlace | None) -> Mapping[str, str]:
         """When to ask again, for a task that is not over."""
         spec = self._spec(task)
-        if task.ended or spec is None:
+        if task.as_told().ended or spec is None:
             return {}
         left = spec.task_seconds - self._running_seconds(task)
         if place is not None:

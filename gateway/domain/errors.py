@@ -1,5 +1,8 @@
 """Every error that a caller can get. The edge alone turns one into a body, in the caller's words.
 
+Two are not in the tree: a head that is too large is answered before there is a request
+(http_head.py, 431), and whatever else was raised is a fault of ours (500).
+
 GatewayError
 ├── InvalidRequest                 400, the caller's own fault, with the field where there is one
 │   ├── MalformedBody              not JSON, or not an object

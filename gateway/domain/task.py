@@ -44,7 +44,7 @@ class Status(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    """Its caller wanted it no more before anything was sent: it costs nothing."""
+    """Its caller wanted it no more before any vendor had it: it costs nothing."""
 
 
 HOLDS_SLOT = frozenset({Status.CLAIMED, Status.SENDING, Status.UNKNOWN, Status.IN_PROGRESS})

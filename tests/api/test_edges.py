@@ -358,13 +358,12 @@ def test_its_examples_run_as_they_stand(films: Caller, reference: dict[str, Any]
     for path, item in reference["paths"].items():
         for method, operation in item.items():
             content = operation.get("requestBody", {}).get("content", {})
-            for kind, media in content.items():
-                assert kind == "application/json"
-                for name, example in media.get("examples", {}).items():
-                    answer = films.http.request(method, path, json=example["value"])
-                    assert answer.status_code == 200, (path, name, answer.text)
-                    wait_until(lambda a=answer: films.ended(a.json()["id"]))
-                    tried += 1
+            examples = content.get("application/json", {}).get("examples", {})
+            for name, example in examples.items():
+                answer = films.http.request(method, path, json=example["value"])
+                assert answer.status_code == 200, (path, name, answer.text)
+                wait_until(lambda a=answer: films.ended(a.json()["id"]))
+                tried += 1
     assert tried >= len({r.path for _, r in ROUTES if r.operation is Operation.CREATE and r.listed})
 
 

@@ -40,7 +40,7 @@ def test_a_head_without_end_is_refused_and_the_connection_closed(wire: socket.so
 
 
 def test_the_refusal_says_what_is_wrong(wire: socket.socket):
-    wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: gateway\r\nX-Long: " + b"a" * 65536)
+    wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: gateway\r\nX-Long: " + b"a" * 65536 + b"\r\n\r\n")
     answer = everything(wire)
     assert answer.startswith(b"HTTP/1.1 431 ")
     head, _, body = answer.partition(b"\r\n\r\n")
