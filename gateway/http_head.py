@@ -40,7 +40,8 @@ class BoundedHead(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._start_head()
+        if not self._reads_head:  # the first head of a connection began with it
+            self._start_head()
 
     def on_headers_complete(self) -> None:
         self._end_head()
