@@ -30,6 +30,9 @@ class Suite(Enum):
     STATE_MACHINE = ("-m", "pytest", "-q", "-x", "tests/store/test_state_machine.py")
     STEPS = ("-m", "pytest", "-q", "-x", "tests/store", "--ignore=tests/store/test_embedded.py")
     FAILPOINTS = ("-m", "pytest", "-q", "-x", "tests/failpoints")
+    VENDORS = ("-m", "pytest", "-q", "-x", "tests/dialects", "tests/test_both_vendors.py")
+    WAITS = ("-m", "pytest", "-q", "-x", "tests/api/test_waiting_for_the_end.py")
+    CONTENT = ("-m", "pytest", "-q", "-x", "tests/api/test_content.py")
     SOAK = ("-m", "tests.soak", "--tasks", "200", "--seed", "7")
 
 
@@ -168,6 +171,41 @@ MUTANTS = [
         "                return ()",
         "return await until_stored(lambda: self._tasks.give_back(claim, None, reason))",
         Suite.SOAK,
+    ),
+    Mutant(
+        "nobody is told of an end",
+        f"{LUA}/pool.lua",
+        "  tell('ended', id)\n",
+        "",
+        Suite.WAITS,
+    ),
+    Mutant(
+        "a forgotten task stays in its team's list",
+        f"{LUA}/pool.lua",
+        "  redis.call('ZREM', key('tasks', team), id)\n",
+        "",
+        Suite.STEPS,
+    ),
+    Mutant(
+        "a position counts its own class alone",
+        f"{LUA}/pool.lua",
+        "local its_model, its_providers = split_class(other)",
+        "local its_model, its_providers = other == class and model or '', providers",
+        Suite.VENDORS,
+    ),
+    Mutant(
+        "what geekai has no words for is dropped",
+        "gateway/providers/geekai.py",
+        '    if request.user_id is not None:\n        return "user_id"\n',
+        "",
+        Suite.VENDORS,
+    ),
+    Mutant(
+        "a dead link is asked about at every GET",
+        f"{LUA}/take_renewal.lua",
+        "  if not task[at] then return 'over' end\n",
+        "  if not task[at] then return 'yours' end\n",
+        Suite.CONTENT,
     ),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 from dataclasses import replace
@@ -15,7 +16,7 @@ from gateway.api.preferences import wait_preferred
 from gateway.dialects.contract import Body, Dialect
 from gateway.domain.errors import InvalidField, RefusedByProvider, StoreUnavailable
 from gateway.domain.ports import Admitted
-from gateway.domain.submission import Overflow, Submission
+from gateway.domain.submission import Overflow, QueuePlace, Submission
 from gateway.domain.task import Status, Task
 from gateway.domain.team import Team
 
@@ -42,12 +43,14 @@ async def create(services: Services, dialect: Dialect, request: Request) -> JSON
         headers["Idempotent-Replayed"] = "true"
     request.state.headers = headers
     task = await _outcome(services, admitted)
-    seconds = preferred if preferred is not None else float(submission.waits) * 1e9
-    if seconds and not task.ended:
-        task = await services.waiting.until_ended(task, min(seconds, services.longest_wait_seconds))
+    place = admitted.place
+    seconds = services.longest_wait_seconds if submission.waits else 0.0
     if preferred is not None:
+        seconds = min(preferred, services.longest_wait_seconds)
         headers["Preference-Applied"] = "wait"
-    place = admitted.place if task.status is Status.QUEUED else None
+    if seconds and not task.ended:
+        task = await services.waiting.until_ended(task, seconds)
+        place = await _place(services, task)
     headers |= services.telling.queue_headers(task, place)
     headers |= services.telling.poll_headers(task, place)
     return JSONResponse(words.task(services.telling.told(request, task)), headers=headers)
@@ -81,6 +84,15 @@ def _with_terms(submission: Submission, request: Request, team: Team) -> Submiss
     if submission.overflow is None and team.rejects_overflow:
         submission = replace(submission, overflow=Overflow.REJECT)
     return submission
+
+
+async def _place(services: Services, task: Task) -> QueuePlace | None:
+    """Where it stands after a wait, if it still does. The task is made: no reason to fail."""
+    if task.status is not Status.QUEUED:
+        return None
+    with contextlib.suppress(StoreUnavailable):
+        return await services.tasks.place(task.id)
+    return None
 
 
 async def _outcome(services: Services, admitted: Admitted) -> Task:

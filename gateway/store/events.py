@@ -38,6 +38,8 @@ class Events:
         self._channel = channel
         self._changed = changed
         self._perhaps_changed = perhaps_changed
+        self._failures = 0
+        """In a row, to listen at all."""
         self._watched: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
     @contextmanager
@@ -53,16 +55,20 @@ class Events:
 
     async def run(self) -> None:
         """Listen until cancelled, over any number of outages of the store."""
-        failures = 0
         while True:
             try:
                 await self._listen()
-            except (exceptions.RedisError, OSError, RuntimeError) as error:
-                if not failures:
+            except (exceptions.RedisError, OSError) as error:
+                if not self._failures:
                     log.warning("not listening to the store's events: %s", type(error).__name__)
-                failures += 1
-                longest = min(0.1 * 2.0 ** min(failures, 10), _LONGEST_PAUSE_SECONDS)
-                await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter
+            except (Exception, asyncio.CancelledError):
+                # Whoever waits would never be woken again, and nothing would show it.
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise
+                log.exception("listening to the store's events was interrupted")
+            self._failures += 1
+            longest = min(0.1 * 2.0 ** min(self._failures, 10), _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - only jitter
 
     async def _listen(self) -> None:
         # No time-out on reads: silence is usual here. The ping finds a connection that is dead.
@@ -82,6 +88,7 @@ class Events:
                 if message is None:
                     continue
                 if message["type"] == "subscribe":
+                    self._failures = 0
                     self._wake_all()
                 elif message["type"] == "message":
                     self._hear(message["data"])

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 
+import httpx
 import pytest
 
 from tests.harness import TEAM_KEY, Processes, Running
@@ -46,6 +47,13 @@ def test_the_refusal_says_what_is_wrong(wire: socket.socket):
     head, _, body = answer.partition(b"\r\n\r\n")
     assert f"Content-Length: {len(body)}".encode() in head
     assert b"header_too_large" in body
+
+
+def test_a_head_counts_from_its_first_byte_however_it_comes(running: Running, wire: socket.socket):
+    wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: gateway\r\nX-Long: " + b"a" * 40_000)
+    httpx.get(f"{running.url}/healthz")  # once that is answered, what came before has been read
+    wire.sendall(b"a" * 40_000 + b"\r\n\r\n")
+    assert everything(wire).startswith(b"HTTP/1.1 431 ")
 
 
 def test_a_large_head_and_a_large_body_within_their_bounds_are_served(wire: socket.socket):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -157,3 +158,18 @@ def test_a_flood_of_one_team_does_not_hold_up_another(processes: Processes, vend
     assert order[2:].index("calm") <= 1
     last_calm = len(order) - 1 - order[::-1].index("calm")
     assert order[2:last_calm].count("flood") <= 6
+
+
+def test_after_a_wait_the_position_is_todays(processes: Processes, vendor: Vendor):
+    team = team_of(processes, vendor)
+    ids = [team.created() for _ in range(4)]
+    with ThreadPoolExecutor(1) as hands:
+        waiting = hands.submit(
+            team.http.post,
+            "/v1/videos/generations",
+            json={"model": "cogvideox-3", "prompt": "patient"},
+            headers={"Prefer": "wait=4"},
+        )
+        wait_until(lambda: team.http.get("/v1/limits").json()["queue"]["tasks"] == 3)
+        team.http.post(f"/v1/videos/{ids[2]}/cancel")
+        assert queue_of(waiting.result().headers) == ("2", "100")
