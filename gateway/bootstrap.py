@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from gateway.domain.account import Account, ApiKey
+from gateway.domain.account import Account, ApiKey, Preference
 from gateway.domain.catalog import Catalog, ModelSpec
 from gateway.domain.provider_answers import Rest
 from gateway.domain.submission import QueueBounds
@@ -33,6 +33,7 @@ from gateway.store.connection import Store, open_store, understood
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.events import Events
 from gateway.store.health import check_store
+from gateway.store.lanes import LaneRules
 from gateway.store.slots import SlotStore
 from gateway.store.tasks import Rules, TaskStore
 
@@ -134,7 +135,13 @@ async def open_pool(
     async with open_store(url, settings.pool, settings.store_timeout_seconds, *around) as store:
         bounds = _bounds(settings)
         tasks = TaskStore(store, _rules(settings), bounds, settings.cached_tasks)
-        slots = SlotStore(store, accounts, catalog, settings.unknown_share)
+        lanes = LaneRules(
+            catalog=catalog,
+            unknown_share=settings.unknown_share,
+            preference=Preference(settings.prefer),
+            provider_order=settings.provider_order,
+        )
+        slots = SlotStore(store, accounts, lanes)
         yield Pool(store, tasks, slots, bounds, accounts, catalog, _teams(settings))
 
 
@@ -214,6 +221,9 @@ def _accounts(settings: Settings) -> Iterator[Account]:
             base_url=account.base_url or PROVIDERS[provider].base_url,
             limit=account.limit or settings.tiers[account.tier or ""],
             limits=account.limits,
+            tier=account.tier,
+            models=tuple(account.models),
+            weight=account.weight,
             costs_fen={**PROVIDERS[provider].costs_fen, **account.costs_fen},
             api_keys=tuple(ApiKey(key.get_secret_value()) for key in account.api_keys),
         )

@@ -34,6 +34,7 @@ def _slug(name: str) -> str:
 Name = Annotated[str, AfterValidator(_slug)]
 Seconds = Annotated[float, Field(gt=0, le=10 * 365 * 86400, allow_inf_nan=False)]
 Limit = Annotated[int, Field(ge=1, le=100_000)]
+Weight = Annotated[float, Field(ge=0.001, le=1000, allow_inf_nan=False)]
 
 
 def _ordered(span: tuple[float, float]) -> tuple[float, float]:
@@ -58,6 +59,9 @@ class AccountSettings(_Entry):
     tier: str | None = None
     limit: Limit | None = None
     limits: dict[str, Limit] = {}
+    models: list[Name] = []
+    """Those that it may make; empty: all of its provider's."""
+    weight: Weight = 1.0
     costs_fen: dict[str, Annotated[int, Field(ge=0)]] = {}
     """By model, what the vendor charges for a video; else what it publishes, if it does."""
     api_keys: list[SecretStr] = Field(min_length=1)
@@ -90,7 +94,7 @@ class TeamSettings(_Entry):
 
     name: Name
     tier: str = "V0"
-    weight: float = Field(default=1.0, ge=0.001, le=1000, allow_inf_nan=False)
+    weight: Weight = 1.0
     overflow: Literal["queue", "reject"] = "queue"
     keys: list[SecretStr] = []
 
@@ -153,6 +157,14 @@ class Settings(BaseSettings):
         None, description="encrypts account keys kept in the store"
     )
     accounts: list[AccountSettings] = Field([], description="accounts at the vendors")
+    prefer: Literal["share", "order", "price"] = Field(
+        "share",
+        description="whose accounts go first: the largest share of free slots (share), the first "
+        "of PROVIDER_ORDER (order), the lowest costs_fen (price); the others take the overflow",
+    )
+    provider_order: list[Name] = Field(
+        ["bigmodel", "geekai"], description="the vendors, the preferred one first"
+    )
     teams: list[TeamSettings] = Field([], description="teams that may call us, with their keys")
     models: list[ModelSettings] = Field([], description="models beside cogvideox-3")
     tiers: dict[str, Limit] = Field(
@@ -316,6 +328,7 @@ class Settings(BaseSettings):
             for where, model in (
                 *(("limits", model) for model in account.limits),
                 *(("costs_fen", model) for model in account.costs_fen),
+                *(("models", model) for model in account.models),
             ):
                 if model in models:
                     continue

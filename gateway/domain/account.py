@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+# Of a shorter secret, what is shown would be a good part.
+_LEAST_LENGTH_TO_HINT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """One of an account's secrets. Only its id is ever stored, logged or shown."""
+    """One of an account's secrets. Only its id is ever stored in the clear, logged or shown."""
 
     secret: str = field(repr=False)
 
@@ -17,6 +21,30 @@ class ApiKey:
     def id(self) -> str:
         """A short fingerprint: tells keys apart, gives nothing away (the secret is random)."""
         return hashlib.sha256(self.secret.encode()).hexdigest()[:12]
+
+    @property
+    def hint(self) -> str:
+        """What whoever has the key recognises it by: its last four characters."""
+        return f"...{self.secret[-4:]}" if len(self.secret) >= _LEAST_LENGTH_TO_HINT else "..."
+
+
+class Source(StrEnum):
+    """Where an account is kept, and so where it is changed."""
+
+    SETTINGS = "settings"
+    STORE = "store"
+    """Made by the admin API or `gateway accounts`."""
+
+
+class Preference(StrEnum):
+    """Which vendor's accounts go first; the others take what those have no slot for."""
+
+    SHARE = "share"
+    """None: the account with the largest share of free slots."""
+    ORDER = "order"
+    """By the order of the vendors in the settings."""
+    PRICE = "price"
+    """By what a video costs us, account by account; where nobody said, last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +57,19 @@ class Account:
     limit: int
     """Tasks in flight, for each model that `limits` does not name."""
     limits: Mapping[str, int] = field(default_factory=dict)
+    tier: str | None = None
+    """What `limit` follows from; None where it was said as a number."""
+    models: tuple[str, ...] = ()
+    """Those that it may make; empty: all of its provider's."""
+    weight: float = 1.0
+    """Its share of free slots is counted so many times."""
     costs_fen: Mapping[str, int] = field(default_factory=dict)
     """By model, what the vendor charges us for a video, as far as anybody said."""
     api_keys: tuple[ApiKey, ...]
+    source: Source = Source.SETTINGS
+
+    def makes(self, model: str) -> bool:
+        return not self.models or model in self.models
 
     def limit_for(self, model: str, model_limit: int | None) -> int:
         """How many tasks of a model may be in flight here; `model_limit` is the catalogue's."""

@@ -26,13 +26,13 @@
 | virtual                         | string | the tag of the latest start         | permanent       |
 | clock                           | hash   | wall: last seen; now: logical time  | permanent       |
 | rests                           | hash   | what is left alone, until when, why | permanent       |
-| limits:<provider>:<model>       | hash   | account -> tasks in flight          | permanent       |
-| unknown_caps:<provider>:<model> | hash   | account -> unknown ones of these    | permanent       |
-| costs:<provider>:<model>        | hash   | account -> fen a video costs us     | permanent       |
-| limited                         | set    | names of the limits, to renew them  | permanent       |
+| lanes:<provider>:<model>        | hash   | account -> its limits (lanes.py)    | permanent       |
+| lanes_of                        | hash   | account -> names of its lanes       | permanent       |
+| keys                            | hash   | account -> ids of its API keys      | permanent       |
+| accounts_version                | string | counts the changes of accounts      | permanent       |
+| effective                       | hash   | lanes with less room than they say  | permanent       |
 | caps                            | hash   | team -> tasks in flight             | permanent       |
 | weights                         | hash   | team -> its share, by proportion    | permanent       |
-| settings                        | string | the JSON that these are from        | permanent       |
 | order                           | string | the last order number given         | permanent       |
 
 "Retention" counts from a task's end; until then its record has no lifetime. `events` is a
@@ -55,13 +55,13 @@ PERMANENT = (
     "virtual",
     "clock",
     "rests",
-    "limits:*",
-    "unknown_caps:*",
-    "costs:*",
-    "limited",
+    "lanes:*",
+    "lanes_of",
+    "keys",
+    "accounts_version",
+    "effective",
     "caps",
     "weights",
-    "settings",
     "order",
 )
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.domain.account import Account
-from gateway.domain.catalog import Catalog
 from gateway.domain.task import HOLDS_SLOT, Task
 from gateway.domain.team import Team
 from gateway.store.connection import Store
+from gateway.store.lanes import LaneRules
 from gateway.store.records import task_from_record
 
 _HOLDS_SLOT = ",".join(sorted(HOLDS_SLOT))
@@ -28,10 +27,6 @@ class Holding:
     tasks: tuple[Task, ...]
 
 
-# An account of one slot must be able to lose an answer and go on with the next; so two at least.
-_LEAST_UNKNOWN = 2
-
-
 @dataclass(frozen=True, slots=True)
 class Resting:
     """What is left alone: after a refusal `account:<name>[:<model>]` or `provider:<name>:<model>`,
@@ -45,55 +40,38 @@ class Resting:
 class SlotStore:
     """Reads and checks the slots; only the scripts of a task's life ever change them."""
 
-    def __init__(
-        self,
-        store: Store,
-        accounts: Mapping[str, Account],
-        catalog: Catalog,
-        unknown_share: float,
-    ) -> None:
-        """`unknown_share` says how many of an account's slots lost answers may take."""
+    def __init__(self, store: Store, accounts: Mapping[str, Account], lanes: LaneRules) -> None:
+        """`accounts` are read anew at each step: they may change while we run."""
         self._store = store
         self._accounts = accounts
-        self._catalog = catalog
-        self._unknown_share = unknown_share
+        self._lanes = lanes
 
-    async def configure(self, teams: Iterable[Team]) -> None:
-        """Make the limits in the store those of the settings. The latest start wins."""
-        limits: dict[str, dict[str, int]] = {}
-        unknown_caps: dict[str, dict[str, int]] = {}
-        costs: dict[str, dict[str, int]] = {}
-        for (account, model), limit in self._limits().items():
-            lane = f"{self._accounts[account].provider}:{model}"
-            limits.setdefault(lane, {})[account] = limit
-            share = math.ceil(self._unknown_share * limit)
-            unknown_caps.setdefault(lane, {})[account] = max(_LEAST_UNKNOWN, share)
-            if (cost := self._accounts[account].costs_fen.get(model)) is not None:
-                costs.setdefault(lane, {})[account] = cost
+    async def configure(self, teams: Iterable[Team], accounts_version: str = "0") -> bool:
+        """Make the limits in the store those of the accounts and teams. The latest start wins.
+
+        False if the accounts kept in the store are no longer of that version.
+        """
         teams = list(teams)
         wanted = {
-            "limits": limits,
-            "unknown_caps": unknown_caps,
-            "costs": costs,
+            "accounts": {a.name: self._lanes.of(a) for a in self._accounts.values()},
             "caps": {team.name: team.cap for team in teams},
             "weights": {team.name: team.weight for team in teams},
-            "keys": {
-                account.name: " ".join(key.id for key in account.api_keys)
-                for account in self._accounts.values()
-            },
         }
-        await self._store.run("configure", json.dumps(wanted, sort_keys=True))
+        told = json.dumps(wanted, sort_keys=True)
+        return bool(await self._store.run("configure", accounts_version, told))
 
     async def holdings(self) -> list[Holding]:
         """Who holds what, account by account: those of the settings, then whoever else does."""
-        held: dict[tuple[str, str], list[Task]] = {place: [] for place in self._limits()}
+        held: dict[tuple[str, str], list[Task]] = {
+            place: [] for place in self._lanes.limits(self._accounts)
+        }
         for task in await self._live_tasks():
             if task.status in HOLDS_SLOT and task.account is not None:
                 held.setdefault((task.account, task.request.model), []).append(task)
         return [
             Holding(
                 *place,
-                self._limits().get(place),
+                self._lanes.limits(self._accounts).get(place),
                 tuple(sorted(tasks, key=lambda task: task.created_ms)),
             )
             for place, tasks in held.items()
@@ -117,7 +95,7 @@ class SlotStore:
         read = redis.pipeline(transaction=False)
         read.hget(keys.clock, "now")
         read.hgetall(keys.rests)
-        for account, model in self._limits():
+        for account, model in self._lanes.limits(self._accounts):
             read.hmget(keys.breaker(account, model), "losses", "trial_at")
         now, rests, *breakers = await self._store.answer("read_rests", read.execute())
         now_ms, resting = float(now or 0), []
@@ -125,7 +103,9 @@ class SlotStore:
             until_ms, _, reason = rest.partition(" ")
             if int(until_ms) > now_ms:
                 resting.append(Resting(name, (int(until_ms) - now_ms) / 1000, reason))
-        for (account, model), (losses, trial_at) in zip(self._limits(), breakers, strict=True):
+        for (account, model), (losses, trial_at) in zip(
+            self._lanes.limits(self._accounts), breakers, strict=True
+        ):
             if trial_at is not None:
                 reason = f"{losses} answers lost in a row; it is tried with one task at a time"
                 left = max(0.0, float(trial_at) - now_ms) / 1000
@@ -139,7 +119,7 @@ class SlotStore:
         ids = [task.id for task in live]
         accounts = dict.fromkeys([*self._accounts, *(t.account for t in live if t.account)])
         models = dict.fromkeys(
-            [*(spec.name for spec in self._catalog), *(t.request.model for t in live)]
+            [*(spec.name for spec in self._lanes.catalog), *(t.request.model for t in live)]
         )
         for account in accounts:
             differences += await self._store.run(
@@ -152,15 +132,6 @@ class SlotStore:
         for team in dict.fromkeys(names):
             differences += await self._store.run("verify_team", team, _HOLDS_SLOT)
         return differences
-
-    def _limits(self) -> dict[tuple[str, str], int]:
-        """Tasks in flight by account and model, of the settings."""
-        return {
-            (account.name, spec.name): account.limit_for(spec.name, spec.limit)
-            for account in self._accounts.values()
-            for spec in self._catalog
-            if account.provider in spec.providers
-        }
 
     async def _live_tasks(self) -> list[Task]:
         """The tasks that somebody must look after: every one that may hold a slot."""

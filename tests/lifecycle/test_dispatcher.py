@@ -19,6 +19,7 @@ from gateway.lifecycle.settlement import Settlement
 from gateway.providers.bigmodel import BigModel
 from gateway.providers.http import open_provider_http
 from gateway.store.connection import Store
+from gateway.store.lanes import LaneRules
 from gateway.store.slots import SlotStore
 from gateway.store.tasks import TaskStore
 from tests.harness import Processes, Vendor, api_keys
@@ -59,7 +60,7 @@ async def _submitted(
         api_keys=(ApiKey(api_keys("main")[0]),),
     )
     tasks = TaskStore(store, a_set_of_rules(), ROOMY, cached_tasks=0)
-    slots = SlotStore(store, {"main": account}, Catalog(), unknown_share=1)
+    slots = SlotStore(store, {"main": account}, LaneRules(catalog=Catalog(), unknown_share=1))
     await slots.configure([Team(name="films", cap=1)])
     submission = Submission(request=VideoRequest(model="cogvideox-3", prompt="a cat"))
     admitted = await tasks.admit(new_task_id(), "films", submission, CLASS, 100)

@@ -237,8 +237,7 @@ async def _fill(
     await pool.admit()
     await redis.hdel(keys.rests, "account:a")
     model, provider = CLASS.split("@")
-    await redis.hset(f"{keys.tag}:limits:{provider}:{model}", "a", limit)
-    await redis.hset(f"{keys.tag}:unknown_caps:{provider}:{model}", "a", cap)
+    await redis.hset(f"{keys.tag}:lanes:{provider}:{model}", "a", f"{limit} {cap} 1 0 -")
     names = [f"held-{number}" for number in range(transit + unknown + running)]
     for name, members in (
         ("slots", names),

@@ -22,6 +22,7 @@ from gateway.domain.video import VideoRequest
 from gateway.store.connection import Store, open_store
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.keyspace import PERMANENT
+from gateway.store.lanes import LaneRules
 from gateway.store.slots import SlotStore
 from gateway.store.tasks import Rules, TaskStore
 
@@ -38,7 +39,9 @@ class Pool:
         self.accounts = {name: account(name, limit) for name, limit in (("a", 2), ("b", 1))}
         self.teams = (Team(name="films", cap=3), Team(name="adverts", cap=1))
         self.catalog = Catalog([ModelSpec(name="other-1", price_fen=50, limit=1)])
-        self.slots = SlotStore(store, self.accounts, self.catalog, unknown_share=0.4)
+        self.slots = SlotStore(
+            store, self.accounts, LaneRules(catalog=self.catalog, unknown_share=0.4)
+        )
         self.tasks = self.with_rules()
         self._numbers = itertools.count()
 

@@ -50,6 +50,7 @@ from gateway.domain.team import Team
 from gateway.domain.video import Video, VideoRequest
 from gateway.store.connection import Store
 from gateway.store.keyspace import PERMANENT
+from gateway.store.lanes import LaneRules
 from gateway.store.records import request_to_json, task_from_record
 from gateway.store.slots import SlotStore
 from gateway.store.tasks import Rules, TaskStore
@@ -798,8 +799,9 @@ class Life(RuleBasedStateMachine):
         self._agree()
 
     def _configure(self, limits: Limits) -> None:
-        if limits != self.limits:
-            self.rests.clear()
+        for account in ("a", "b"):
+            if getattr(limits, account) != getattr(self.limits, account):
+                self._end_rests(account)
         self.limits = limits
         of_accounts = {"a": limits.a, "b": limits.b}
         accounts = {
@@ -814,10 +816,18 @@ class Life(RuleBasedStateMachine):
             if limit is not None
         }
         teams = [Team(name=n, cap=limits.cap(n), weight=w) for n, w in WEIGHTS.items()]
-        self.slots = SlotStore(self.store, accounts, CATALOG, UNKNOWN_SHARE)
+        self.slots = SlotStore(
+            self.store, accounts, LaneRules(catalog=CATALOG, unknown_share=UNKNOWN_SHARE)
+        )
         self._teams = teams
         self._await(self.slots.configure(teams))
         self._agree()
+
+    def _end_rests(self, account: str) -> None:
+        """Somebody changed it, and should not have to wait."""
+        for name in list(self.rests):
+            if f"{name}:".startswith(f"account:{account}:"):
+                del self.rests[name]
 
     # The moves that several steps share ------------------------------------------------------
 

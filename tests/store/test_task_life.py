@@ -234,15 +234,16 @@ async def test_a_lesser_cause_does_not_cut_a_rest_short(the_pool: Pool):
     assert rest.reason == "for an hour"
 
 
-async def test_changed_settings_end_all_rests_and_a_mere_start_none(the_pool: Pool):
-    claim = await the_pool.sending()
-    assert await the_pool.tasks.give_back(claim, Rest.OVERLOAD, "refused") == ()
+async def test_a_changed_account_ends_its_rests_and_a_mere_start_none(the_pool: Pool):
+    claims = [await the_pool.sending(), await the_pool.sending(), await the_pool.sending()]
+    for claim in claims:
+        assert await the_pool.tasks.give_back(claim, Rest.ACCOUNT, "refused", hand_on=False) == ()
     await the_pool.slots.configure(the_pool.teams)
     assert await the_pool.tasks.claim_waiting(10) == ()
     corrected = replace(the_pool.accounts["a"], api_keys=(ApiKey("another.key"),))
     the_pool.accounts["a"] = corrected
     await the_pool.slots.configure(the_pool.teams)
-    assert [c.task_id for c in await the_pool.tasks.claim_waiting(10)] == [claim.task_id]
+    assert {c.account for c in await the_pool.tasks.claim_waiting(10)} == {"a"}
 
 
 async def test_what_an_account_or_a_team_left_behind_stays_in_sight(the_pool: Pool):

@@ -1,30 +1,26 @@
--- Make the pool's limits those of the settings: each account's by provider and model, each team's.
+-- Make the pool's accounts and teams those of the settings, and of the accounts kept in the store.
 --
--- ARGV  JSON {"limits": {"<provider>:<model>": {"<account>": n}}, "unknown_caps": the same,
---       "costs": the same (fen a video),
---       "caps": {"<team>": n}, "weights": {"<team>": n},
---       "keys": {"<account>": "<ids of its API keys>"}}
--- Returns nothing. Safe to run twice. A limit lowered below what is in flight drains: slots are
--- sets of tasks, and no task is taken out but by its end. Where the settings changed, rests end:
--- whoever corrected a key should not have to wait. Where they did not, a process merely started.
+-- ARGV  the version of the kept accounts that the caller read, JSON {
+--         "accounts": {"<account>": {"lanes": {"<provider>:<model>": see read_lane}, "keys":
+--         "<ids of its API keys>"}}, "caps": {"<team>": n}, "weights": {"<team>": n}}
+-- Returns 1, or 0 if the kept accounts have changed meanwhile: then read them again. Safe to run
+-- twice. A limit lowered below what is in flight drains: slots are sets of tasks, and no task is
+-- taken out but by its end. Where an account changed, its rests end: whoever corrected a key should
+-- not have to wait. Where it did not, a process merely started.
 
-if redis.call('GET', key('settings')) == ARGV[1] then return end
+if (redis.call('GET', key('accounts_version')) or '0') ~= ARGV[1] then return 0 end
 
-local wanted = cjson.decode(ARGV[1])
+local wanted = cjson.decode(ARGV[2])
 
-for _, name in ipairs(redis.call('SMEMBERS', key('limited'))) do
-  redis.call('DEL', key('limits', name), key('unknown_caps', name), key('costs', name))
-end
-redis.call('DEL', key('limited'), key('caps'), key('weights'), key('rests'))
-
-for _, what in ipairs({'limits', 'unknown_caps', 'costs'}) do
-  for name, accounts in pairs(wanted[what]) do
-    redis.call('SADD', key('limited'), name)
-    for account, number in pairs(accounts) do
-      redis.call('HSET', key(what, name), account, number)
-    end
+for _, account in ipairs(redis.call('HKEYS', key('lanes_of'))) do
+  if not wanted.accounts[account] then
+    drop_account(account)
+    end_rests(account)
   end
 end
+for account, told in pairs(wanted.accounts) do put_account(account, told.lanes, told.keys) end
+
+redis.call('DEL', key('caps'), key('weights'))
 for team, cap in pairs(wanted.caps) do
   redis.call('HSET', key('caps'), team, cap)
   redis.call('HSET', key('weights'), team, wanted.weights[team])
@@ -33,4 +29,4 @@ end
 for _, team in ipairs(redis.call('HKEYS', key('tags'))) do
   if not wanted.caps[team] then redis.call('HDEL', key('tags'), team) end
 end
-redis.call('SET', key('settings'), ARGV[1])
+return 1

@@ -66,6 +66,61 @@ local function lane_key(what, task)
   return key(what, task.account, (split_class(task.class)))
 end
 
+-- What is known of a lane, as lanes.py writes it: how many tasks may be in flight, how many of them
+-- may be unknown, the account's weight, its rank (the smaller goes first), and what a video costs
+-- us there in fen (nil where nobody said).
+local function read_lane(text)
+  local limit, unknown_cap, weight, rank, cost = text:match('^(%S+) (%S+) (%S+) (%S+) (%S+)$')
+  return {limit = tonumber(limit), unknown_cap = tonumber(unknown_cap), weight = tonumber(weight),
+    rank = tonumber(rank), cost = tonumber(cost)}
+end
+
+local function lane_of(account, provider, model)
+  local text = redis.call('HGET', key('lanes', provider, model), account)
+  return text and read_lane(text)
+end
+
+-- Takes an account out of the choice. Tasks in its slots are left to end.
+local function drop_account(account)
+  local lanes = redis.call('HGET', key('lanes_of'), account) or ''
+  for lane in lanes:gmatch('%S+') do
+    redis.call('HDEL', key('lanes', lane), account)
+    redis.call('HDEL', key('effective'), account .. ':' .. lane:match(':(.*)$'))
+  end
+  redis.call('HDEL', key('lanes_of'), account)
+  redis.call('HDEL', key('keys'), account)
+end
+
+-- Ends whatever an account is left alone for: somebody changed it, and should not have to wait.
+local function end_rests(account)
+  for _, name in ipairs(redis.call('HKEYS', key('rests'))) do
+    local kind, rest = name:match('^(%w+):(.*)$')
+    if kind ~= 'provider' and (rest .. ':'):sub(1, #account + 1) == account .. ':' then
+      redis.call('HDEL', key('rests'), name)
+    end
+  end
+end
+
+-- Makes an account one to choose from, or changes it: `lanes` says by '<provider>:<model>' what
+-- read_lane reads, `keys` the ids of its API keys.
+local function put_account(account, lanes, keys)
+  local same = redis.call('HGET', key('keys'), account) == keys
+  local named, count = {}, 0
+  for lane, text in pairs(lanes) do
+    same = same and redis.call('HGET', key('lanes', lane), account) == text
+    named[#named + 1] = lane
+  end
+  for _ in (redis.call('HGET', key('lanes_of'), account) or ''):gmatch('%S+') do count = count + 1 end
+  if same and count == #named then return end
+
+  drop_account(account)
+  for lane, text in pairs(lanes) do redis.call('HSET', key('lanes', lane), account, text) end
+  table.sort(named)
+  redis.call('HSET', key('lanes_of'), account, table.concat(named, ' '))
+  redis.call('HSET', key('keys'), account, keys)
+  end_rests(account)
+end
+
 -- The queue ---------------------------------------------------------------------------------
 
 -- Start-time fair queueing: a team's tag says how much it was given, divided by its weight, and
@@ -150,7 +205,8 @@ end
 -- How many slots of a lane lost answers may take. What is on the way counts, because its answer
 -- may be lost as well: so an outage that begins now cannot take more.
 local function unknown_cap(provider, model, account)
-  return tonumber(redis.call('HGET', key('unknown_caps', provider, model), account) or 1)
+  local lane = lane_of(account, provider, model)
+  return lane and lane.unknown_cap or 1
 end
 
 -- Whether a lane may take one more submit. After several lost answers it waits (`trial_at`), then
@@ -175,9 +231,9 @@ local function roomiest(class, now)
   local best, best_provider, best_share, slots, free_slots = nil, nil, 0, 0, 0
   for _, provider in ipairs(providers) do
     if not resting('provider:' .. provider .. ':' .. model, now) then
-      local limits = redis.call('HGETALL', key('limits', provider, model))
-      for i = 1, #limits, 2 do
-        local account, limit = limits[i], tonumber(limits[i + 1])
+      local lanes = redis.call('HGETALL', key('lanes', provider, model))
+      for i = 1, #lanes, 2 do
+        local account, limit = lanes[i], read_lane(lanes[i + 1]).limit
         if not resting('account:' .. account, now)
             and not resting('account:' .. account .. ':' .. model, now) then
           local free = math.max(0, limit - redis.call('SCARD', key('slots', account, model)))
@@ -270,12 +326,11 @@ local function finish(id, task, status, outcome, fields, rules)
   drop_images(id, task)
   redis.call('HSET', task_key(id), 'status', status, 'ended_ms', wall, unpack(fields))
   redis.call('ZADD', key('ended'), clock_ms() + rules.retention_ms, task.team .. ' ' .. id)
-  local cost = task.account
-    and redis.call('HGET', key('costs', task.provider, (split_class(task.class))), task.account)
+  local lane = task.account and lane_of(task.account, task.provider, (split_class(task.class)))
   redis.call('XADD', key('ledger'), 'MINID', '~', string.format('%d', wall - rules.ledger_ms), '*',
     'task', id, 'team', task.team, 'class', task.class, 'account', task.account or '',
     'claim', task.claim, 'status', status, 'outcome', outcome, 'price_fen', task.price_fen,
-    'cost_fen', cost or '')
+    'cost_fen', lane and lane.cost or '')
   tell('ended', id)
 end
 
