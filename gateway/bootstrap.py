@@ -164,7 +164,6 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             providers,
             pool.accounts,
             schedule,
-            key_rest_seconds=settings.key_rest_seconds,
             send_window_seconds=settings.send_window_seconds,
         )
         looks = Looks(providers, pool.accounts)
@@ -322,7 +321,13 @@ def _rules(settings: Settings) -> Rules:
             Rest.KEY: settings.key_rest_seconds,
             Rest.ACCOUNT: settings.account_rest_seconds,
             Rest.CONCURRENCY: settings.concurrency_rest_seconds,
+            Rest.RATE: settings.rate_rest_seconds,
             Rest.OVERLOAD: settings.overload_rest_seconds,
             Rest.UNREACHABLE: settings.unreachable_rest_seconds,
         },
+        rest_growth=settings.rest_growth,
+        rest_jitter=settings.rest_jitter,
+        rest_budget=settings.rest_budget,
+        probe_submits=settings.probe_submits,
+        probe_seconds=settings.probe_seconds,
     )

@@ -252,6 +252,9 @@ class Settings(BaseSettings):
     concurrency_rest_seconds: Seconds = Field(
         5, description="an account that refuses for concurrency (1302) is left alone so long"
     )
+    rate_rest_seconds: Seconds = Field(
+        5, description="an account that was asked too often (1303) is left alone so long"
+    )
     overload_rest_seconds: Seconds = Field(
         10, description="a model that a vendor calls overloaded (1305) is left alone so long"
     )
@@ -261,11 +264,26 @@ class Settings(BaseSettings):
     account_rest_seconds: Seconds = Field(
         300, description="an account in arrears or locked is left alone so long"
     )
-    missing_seconds: Seconds = Field(
-        60, description="a vendor that does not know a task for so long is believed"
-    )
     key_rest_seconds: Seconds = Field(
         300, description="an API key that was refused is left alone so long"
+    )
+    rest_growth: float = Field(
+        8, ge=1, le=1000, description="refusals in a row make these at most so many times as long"
+    )
+    rest_jitter: float = Field(
+        0.2, ge=0, le=0.9, description="and by chance so much shorter or longer"
+    )
+    rest_budget: int = Field(
+        10,
+        ge=0,
+        description="refusals for overload before a model is tried with one task at a time",
+    )
+    probe_submits: int = Field(
+        100, ge=1, description="a lowered effective limit is tried upward after so many tasks"
+    )
+    probe_seconds: Seconds = Field(1800, description="or after so long")
+    missing_seconds: Seconds = Field(
+        60, description="a vendor that does not know a task for so long is believed"
     )
     store_timeout_seconds: Seconds = Field(
         2, description="longest wait for one answer of the store"

@@ -15,14 +15,21 @@ from gateway.domain.video import Video
 
 
 class Rest(StrEnum):
-    """Why, and so for how long (settings: ..._REST_SECONDS), something is left alone."""
+    """Why something is left alone, and so what and for how long at first (..._REST_SECONDS).
+
+    When the time is over it is tried with one task at a time; each refusal in a row makes the next
+    rest longer, and a task that is accepted ends it.
+    """
 
     KEY = "key"
     """This API key does not open the account; the account's other keys go on."""
     ACCOUNT = "account"
     """The account itself cannot buy: arrears, locked, quota used up."""
     CONCURRENCY = "concurrency"
-    """The vendor counts more in flight on this account and model than we do."""
+    """The vendor counts more in flight on this account and model than we do: somebody else uses it,
+    or it is a peak hour. The effective limit of the two is lowered, and tried upward again."""
+    RATE = "rate"
+    """This account and model was asked too often."""
     OVERLOAD = "overload"
     """The vendor has no room for this model, whoever asks."""
     UNREACHABLE = "unreachable"

@@ -135,6 +135,8 @@ class Claim:
     task_id: str
     number: int
     account: str
+    api_key_id: str
+    """The key whose turn it is."""
 
     @property
     def request_id(self) -> str:

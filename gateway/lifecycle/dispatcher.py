@@ -6,7 +6,6 @@ import asyncio
 import logging
 import sys
 import time
-from collections import deque
 from collections.abc import Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -32,27 +31,6 @@ class _ClaimGone(_Unsent):
     """It ran out or was cancelled; the task is in other hands, or in none."""
 
 
-class KeyRing:
-    """The API keys of one account, used in turn; one that was refused rests for a while."""
-
-    def __init__(self, keys: Iterable[ApiKey]) -> None:
-        self._keys = deque(keys)
-        self._rests_until: dict[str, float] = {}
-
-    def next_key(self) -> ApiKey | None:
-        """The next key that is not at rest; None when all are."""
-        for _ in range(len(self._keys)):
-            self._keys.rotate(-1)
-            if self._rests_until.get(self._keys[0].id, 0.0) <= time.monotonic():
-                return self._keys[0]
-        return None
-
-    def rest(self, key: ApiKey, seconds: float) -> bool:
-        """Leave a key alone; return whether the account has no other left."""
-        self._rests_until[key.id] = time.monotonic() + seconds
-        return all(self._rests_until.get(k.id, 0.0) > time.monotonic() for k in self._keys)
-
-
 class Dispatcher:
     """Submits claimed tasks, each in an asyncio task of its own that no caller can cancel."""
 
@@ -64,7 +42,6 @@ class Dispatcher:
         accounts: Mapping[str, Account],
         schedule: LookSchedule,
         *,
-        key_rest_seconds: float,
         send_window_seconds: float,
     ) -> None:
         """`send_window_seconds`: a process that was held up for longer between its mark and the
@@ -73,9 +50,7 @@ class Dispatcher:
         self._settlement = settlement
         self._providers = providers
         self._accounts = accounts
-        self._key_rings = {name: KeyRing(a.api_keys) for name, a in accounts.items()}
         self._schedule = schedule
-        self._key_rest_seconds = key_rest_seconds
         self._send_window_seconds = send_window_seconds
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
@@ -146,9 +121,8 @@ class Dispatcher:
             return await self._tasks.give_back(
                 claim, Rest.ACCOUNT, f"account {claim.account} is not in this process's settings"
             )
-        key = self._key_rings[account.name].next_key()
-        if key is None:
-            return await self._tasks.give_back(claim, Rest.KEY, "no API key of the account works")
+        # It may have been taken out since the claim was made; any other of the account will do.
+        key = account.keys_from(claim.api_key_id)[0]
         if request is None:
             task = await self._tasks.with_images(claim.task_id)
             if task is None:
@@ -164,7 +138,7 @@ class Dispatcher:
         except _Unsent as error:
             log.warning("task %s was not sent: %s", claim.task_id, error)
             return await self._tasks.give_back(claim, None, str(error), hand_on=not self._stopping)
-        return await self._record(claim, account, key, request.model, answer)
+        return await self._record(claim, account, request.model, answer)
 
     async def _mark(self, claim: Claim, key: ApiKey) -> None:
         """Mark the task `sending`: the last that is done before the first byte leaves.
@@ -182,7 +156,7 @@ class Dispatcher:
         log.info("task %s goes to %s (claim %d)", claim.task_id, claim.account, claim.number)
 
     async def _record(
-        self, claim: Claim, account: Account, key: ApiKey, model: str, answer: SubmitAnswer
+        self, claim: Claim, account: Account, model: str, answer: SubmitAnswer
     ) -> tuple[Claim, ...]:
         match answer:
             case Accepted(provider_task_id, served_model):
@@ -210,9 +184,6 @@ class Dispatcher:
                     "task %s refused by %s: %s; it waits, at rest: %s",
                     *(claim.task_id, account.name, reason, rest or "nothing"),
                 )
-                if rest is Rest.KEY:
-                    all_at_rest = self._key_rings[account.name].rest(key, self._key_rest_seconds)
-                    rest = Rest.KEY if all_at_rest else None
                 answered = rest is not Rest.UNREACHABLE
                 return await until_stored(
                     lambda: self._tasks.give_back(claim, rest, reason, answered=answered)

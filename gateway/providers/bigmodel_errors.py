@@ -16,6 +16,7 @@ from gateway.providers.verdicts import (
     KEY,
     OVERLOAD,
     PERHAPS,
+    RATE,
     Verdict,
     by_status,
 )
@@ -51,7 +52,7 @@ BY_CODE: Mapping[str, Verdict] = {
     "1300": CALLER,  # blocked by policy
     "1301": CALLER,  # unsafe or sensitive content
     "1302": CONCURRENCY,  # too many in flight on this account
-    "1303": CONCURRENCY,  # called too often
+    "1303": RATE,  # called too often
     "1304": ACCOUNT,  # daily limit of this API
     "1305": OVERLOAD,  # model overloaded for everybody
     "1308": ACCOUNT,  # usage quota, until its reset

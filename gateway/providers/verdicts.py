@@ -44,6 +44,7 @@ ENDS = Verdict(ends=True)
 KEY = Verdict(rest=Rest.KEY)
 ACCOUNT = Verdict(rest=Rest.ACCOUNT)
 CONCURRENCY = Verdict(rest=Rest.CONCURRENCY)
+RATE = Verdict(rest=Rest.RATE)
 OVERLOAD = Verdict(rest=Rest.OVERLOAD)
 PERHAPS = Verdict(surely_not_accepted=False)
 

@@ -17,6 +17,8 @@ from gateway.store.keyspace import Keyspace
 
 _AWAY_MESSAGE = "the gateway's store does not answer; try again soon"
 _LUA = resources.files("gateway.store") / "lua"
+_SHARED = ("pool", "lanes", "moves")
+"""What every script starts with, each building on the one before."""
 _AWAY = (
     exceptions.ClusterDownError,
     exceptions.ConnectionError,  # also while the server loads its data
@@ -38,14 +40,14 @@ async def _plainly(name: str, command: Awaitable[Any]) -> Any:
 
 
 def script_text(name: str) -> str:
-    """The text of one script: the shared opening and its own file.
+    """The text of one script: what all share, and its own file.
 
     All but admission may still write when the store is at its maxmemory: else no task could end,
     and so nothing would ever be freed.
     """
     flags = "" if name == "admit" else " flags=allow-oom"
-    own = (_LUA / f"{name}.lua").read_text()
-    return f"#!lua{flags}\n" + (_LUA / "pool.lua").read_text() + own
+    parts = [(_LUA / f"{part}.lua").read_text() for part in (*_SHARED, name)]
+    return f"#!lua{flags}\n" + "\n".join(parts)
 
 
 class Store:
@@ -60,11 +62,10 @@ class Store:
         self.keys = Keyspace(pool)
         self._around = around
         self._scripts = {
-            path.name.removesuffix(".lua"): redis.register_script(
-                script_text(path.name.removesuffix(".lua"))
-            )
+            name: redis.register_script(script_text(name))
             for path in _LUA.iterdir()
-            if path.name.endswith(".lua") and path.name != "pool.lua"
+            if path.name.endswith(".lua")
+            and (name := path.name.removesuffix(".lua")) not in _SHARED
         }
 
     async def run(self, script: str, *args: str | int | float) -> Any:

@@ -30,7 +30,12 @@
 | lanes_of                        | hash   | account -> names of its lanes       | permanent       |
 | keys                            | hash   | account -> ids of its API keys      | permanent       |
 | accounts_version                | string | counts the changes of accounts      | permanent       |
+| account_states                  | hash   | account -> paused or draining, why  | permanent       |
 | effective                       | hash   | lanes with less room than they say  | permanent       |
+| budgets                         | hash   | what is left to spend on refusals   | permanent       |
+| troubles                        | hash   | account -> what went wrong last     | permanent       |
+| turns                           | hash   | lanes and keys -> their last turn   | permanent       |
+| turn                            | string | the last turn given                 | permanent       |
 | caps                            | hash   | team -> tasks in flight             | permanent       |
 | weights                         | hash   | team -> its share, by proportion    | permanent       |
 | order                           | string | the last order number given         | permanent       |
@@ -59,7 +64,12 @@ PERMANENT = (
     "lanes_of",
     "keys",
     "accounts_version",
+    "account_states",
     "effective",
+    "budgets",
+    "troubles",
+    "turns",
+    "turn",
     "caps",
     "weights",
     "order",

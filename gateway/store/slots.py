@@ -29,11 +29,12 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """What is left alone: after a refusal `account:<name>[:<model>]` or `provider:<name>:<model>`,
-    after lost answers `breaker:<account>:<model>`."""
+    """What is left alone: after a refusal `account:<name>[:<model>]`, `key:<account>:<key id>` or
+    `provider:<name>:<model>`, after lost answers `breaker:<account>:<model>`."""
 
     name: str
     seconds_left: float
+    """0: it is tried with one task at a time, with the next one that comes."""
     reason: str
 
 
@@ -100,9 +101,10 @@ class SlotStore:
         now, rests, *breakers = await self._store.answer("read_rests", read.execute())
         now_ms, resting = float(now or 0), []
         for name, rest in sorted(rests.items()):
-            until_ms, _, reason = rest.partition(" ")
-            if int(until_ms) > now_ms:
-                resting.append(Resting(name, (int(until_ms) - now_ms) / 1000, reason))
+            until_ms, _, _, trial, reason = rest.split(" ", 4)
+            left = max(0.0, float(until_ms) - now_ms) / 1000
+            if left or trial != "open":
+                resting.append(Resting(name, left, reason))
         for (account, model), (losses, trial_at) in zip(
             self._lanes.limits(self._accounts), breakers, strict=True
         ):

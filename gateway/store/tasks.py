@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -37,14 +38,6 @@ from gateway.store.records import (
 
 _ORPHANED_IMAGES_SECONDS = 600
 _AUDIT_ENTRIES = 100_000
-# What is left alone for which cause: of the task that was refused.
-_REST_SCOPES = {
-    Rest.KEY: "account",
-    Rest.ACCOUNT: "account",
-    Rest.UNREACHABLE: "account",
-    Rest.CONCURRENCY: "account model",
-    Rest.OVERLOAD: "provider model",
-}
 _OUTCOME_UNKNOWN = TaskError(
     code="submission_outcome_unknown",
     message="the vendor's answer to the submit was lost and nothing was heard of it since; "
@@ -88,6 +81,17 @@ class Rules:
     poison_claims: int
     """A task whose claims ran out unsent more often than that, in a row, fails."""
     rest_seconds: Mapping[Rest, float]
+    """How long what refused a task is left alone at first;"""
+    rest_growth: float
+    """so many times as long at most, as refusals follow one another;"""
+    rest_jitter: float
+    """give or take this share, so that not all come back at once."""
+    rest_budget: int
+    """So many refusals for overload are answered by a rest alone, before tasks go one at a time."""
+    probe_submits: int
+    """A lowered effective limit is tried upward after so many accepted tasks,"""
+    probe_seconds: float
+    """or after so long."""
 
     def to_json(self) -> str:
         """What the scripts read: times in whole milliseconds."""
@@ -104,6 +108,10 @@ class Rules:
                 "breaker_ms": _ms(self.breaker_seconds),
                 "trial_ms": _ms(self.trial_seconds),
                 "poison_claims": self.poison_claims,
+                "rest_growth": self.rest_growth,
+                "rest_budget": self.rest_budget,
+                "probe_submits": self.probe_submits,
+                "probe_ms": _ms(self.probe_seconds),
             }
         )
 
@@ -318,8 +326,8 @@ class TaskStore:
             claim.number,
             reason,
             int(answered),
-            _REST_SCOPES[rest] if rest else "",
-            _ms(self._rules.rest_seconds[rest]) if rest else 0,
+            rest or "",
+            self._rest_ms(rest) if rest else 0,
             2 if hand_on else 0,
         )
         return _claims(flat)
@@ -376,6 +384,10 @@ class TaskStore:
         requeued, unknown, given_up, poisoned, timed_out = map(tuple, moved)
         return Swept(requeued, unknown, given_up, poisoned, timed_out, _claims(claims))
 
+    def _rest_ms(self, rest: Rest) -> int:
+        jitter = random.uniform(-1, 1) * self._rules.rest_jitter  # noqa: S311 - only jitter
+        return _ms(self._rules.rest_seconds[rest] * (1 + jitter))
+
     async def _run(self, script: str, *args: str | int | float) -> Any:
         return await self._store.run(script, self._rules_json, *args)
 
@@ -395,5 +407,6 @@ def _place(flat: list[int]) -> QueuePlace | None:
 
 def _claims(flat: list[str | int]) -> tuple[Claim, ...]:
     return tuple(
-        Claim(str(flat[i]), int(flat[i + 1]), str(flat[i + 2])) for i in range(0, len(flat), 3)
+        Claim(str(flat[i]), int(flat[i + 1]), str(flat[i + 2]), str(flat[i + 3]))
+        for i in range(0, len(flat), 4)
     )

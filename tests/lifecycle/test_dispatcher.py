@@ -76,7 +76,6 @@ async def _submitted(
             {"bigmodel": BigModel(http)},
             {"main": account},
             schedule,
-            key_rest_seconds=HOUR,
             send_window_seconds=0.2,
         )
         dispatcher.dispatch(admitted.claims)

@@ -164,9 +164,10 @@ def test_what_rests_and_why_is_told(processes: Processes):
     running = processes.gateway(vendor, {"main": 1}, GATEWAY_ACCOUNTS=mistyped, **long)
     task = processes.caller(running).created()
     shown = run_command("slots", **processes.settings(vendor, {"main": 1})).stdout
-    assert "account:main is left alone for another " in shown
+    assert "key:main:" in shown
+    assert " is left alone for another " in shown
     assert "1002: " in shown
-    assert 'gateway_rest_seconds{name="account:main"} ' in metrics(running)
+    assert 'gateway_rest_seconds{name="key:main:' in metrics(running)
     # Corrected, and started again: nobody waits for the rest to end.
     again = processes.caller(processes.gateway(vendor, {"main": 1}))
     assert again.ended(task)["task_status"] == "SUCCESS"

@@ -51,7 +51,7 @@ def test_the_callers_own_fault_ends_the_task_and_leaves_the_account_alone(code: 
     ("status", "code", "rest"),
     [
         (429, "1302", Rest.CONCURRENCY),
-        (429, "1303", Rest.CONCURRENCY),
+        (429, "1303", Rest.RATE),
         (429, "1305", Rest.OVERLOAD),
         (429, "1312", Rest.OVERLOAD),
         (429, "1113", Rest.ACCOUNT),

@@ -58,11 +58,16 @@ class Pool:
         return Submission(request=VideoRequest(model=model, **fields), **(terms or {}))
 
     async def admission(
-        self, team: str = "films", *, tasks: TaskStore | None = None, **submission: Any
+        self,
+        team: str = "films",
+        *,
+        tasks: TaskStore | None = None,
+        task_class: str | None = None,
+        **submission: Any,
     ) -> Admitted | NotAdmitted:
         """What the store says to a new task."""
         said = self.submission(**submission)
-        task_class = f"{said.request.model}@bigmodel"
+        task_class = task_class or f"{said.request.model}@bigmodel"
         return await (tasks or self.tasks).admit(new_task_id(), team, said, task_class, 100)
 
     async def admit(self, team: str = "films", **submission: Any) -> tuple[Task, Claim | None]:
@@ -78,7 +83,7 @@ class Pool:
 
     async def sending(self, team: str = "films") -> Claim:
         claim = await self.claimed(team)
-        assert await self.tasks.mark_sending(claim, "key-id")
+        assert await self.tasks.mark_sending(claim, claim.api_key_id)
         return claim
 
     async def running(self, team: str = "films") -> Claim:
@@ -113,6 +118,11 @@ class Pool:
         return await self.slots.verify(self.teams)
 
 
+async def pass_time(pool: Pool, seconds: float) -> None:
+    """On the clock of the scripts: what was to happen by then is due."""
+    await pool.store.redis.hincrby(pool.store.keys.clock, "now", round(seconds * 1000))
+
+
 def a_set_of_rules(rest_seconds: float = HOUR, **rules: float) -> Rules:
     """Nothing runs out by itself, unless the test says so."""
     defaults = {
@@ -128,6 +138,11 @@ def a_set_of_rules(rest_seconds: float = HOUR, **rules: float) -> Rules:
         "breaker_seconds": HOUR,
         "trial_seconds": HOUR,
         "poison_claims": 3,
+        "rest_growth": 8,
+        "rest_jitter": 0,
+        "rest_budget": 10,
+        "probe_submits": 100,
+        "probe_seconds": HOUR,
     }
     return Rules(**(defaults | rules), rest_seconds=dict.fromkeys(Rest, rest_seconds))
 

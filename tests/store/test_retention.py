@@ -7,7 +7,7 @@ from dataclasses import replace
 from gateway.domain.ports import NotAdmitted, Renewal, TaskPage
 from gateway.domain.submission import Overflow
 from gateway.domain.video import Video
-from tests.store.conftest import HOUR, Pool
+from tests.store.conftest import HOUR, Pool, pass_time
 
 VIDEOS = (Video(url="https://vendor.example/1.mp4", expires_at=1),)
 FRESH = (Video(url="https://vendor.example/1.mp4?again", expires_at=2),)
@@ -24,11 +24,6 @@ async def listed(pool: Pool, **how: object) -> tuple[list[str], bool]:
     page = await pool.tasks.page("films", **terms)
     assert isinstance(page, TaskPage)
     return [task.id for task in page.tasks], page.more
-
-
-async def pass_time(pool: Pool, seconds: float) -> None:
-    """On the clock of the scripts: what was to happen by then is due."""
-    await pool.store.redis.hincrby(pool.store.keys.clock, "now", round(seconds * 1000))
 
 
 async def test_an_ended_task_is_kept_for_its_time_and_not_longer(the_pool: Pool):
@@ -125,8 +120,7 @@ async def test_the_ledger_says_what_a_video_costs_its_team_and_us(the_pool: Pool
     the_pool.accounts["a"] = replace(the_pool.accounts["a"], costs_fen={"cogvideox-3": 80})
     await the_pool.slots.configure(the_pool.teams)
     for _ in range(3):
-        await completed(the_pool)
-        await the_pool.running()  # so that both accounts have their turn
+        await completed(the_pool)  # the accounts take turns
     entries = await the_pool.ledger()
     assert {(e["account"], e["price_fen"], e["cost_fen"]) for e in entries} <= {
         ("a", "100", "80"),

@@ -189,6 +189,8 @@ async def test_giving_back_twice_does_nothing_more(the_pool: Pool):
         (Rest.CONCURRENCY, "other account"),
         (Rest.ACCOUNT, "other account"),
         (Rest.UNREACHABLE, "other account"),
+        (Rest.RATE, "other account"),
+        (Rest.KEY, "other account"),
         (Rest.OVERLOAD, "nowhere"),
     ],
 )
@@ -465,6 +467,6 @@ async def test_the_steps_and_the_sweeper_make_every_move_that_is_drawn(the_pool:
 
 
 def test_the_vendor_can_tell_attempts_apart():
-    claim = Claim("task_0123456789abcdef0123456789abcdef", 12, "a")
+    claim = Claim("task_0123456789abcdef0123456789abcdef", 12, "a", "key-id")
     assert claim.request_id == "task_0123456789abcdef0123456789abcdef-12"
     assert 6 <= len(claim.request_id) <= 64

@@ -63,7 +63,7 @@ local claims = claim_next(2, now, rules)
 
 local refused, stands = nil, {}
 if redis.call('HGET', task_key(id), 'status') == 'queued' then
-  stands = place(task.class, task.team, task.order, now)
+  stands = place(task.class, task.team, task.order, now, rules)
 
   local team_tasks, bytes = 0, 0
   for _, class in ipairs(redis.call('SMEMBERS', key('classes'))) do

@@ -13,10 +13,7 @@ if (redis.call('GET', key('accounts_version')) or '0') ~= ARGV[1] then return 0 
 local wanted = cjson.decode(ARGV[2])
 
 for _, account in ipairs(redis.call('HKEYS', key('lanes_of'))) do
-  if not wanted.accounts[account] then
-    drop_account(account)
-    end_rests(account)
-  end
+  if not wanted.accounts[account] then drop_account(account) end
 end
 for account, told in pairs(wanted.accounts) do put_account(account, told.lanes, told.keys) end
 

@@ -2,29 +2,20 @@
 -- One that was to be cancelled meanwhile ends instead: -> cancelled.
 --
 -- ARGV  rules, task id, claim number, reason, 1 if the vendor answered else 0,
---       what to leave alone ('' for nothing; 'account', 'account model' or 'provider model': the
---       task's), for how many ms, the most to claim with the freed slot
+--       the cause ('' for nobody's fault; see `blame`), for how many ms to leave alone what is to
+--       blame at first, the most to claim with the freed slot
 -- Returns claims as a flat list: whom the freed slot went to. Safe to run twice: the second run
 -- finds another status or number and does nothing.
 
 local rules, id, number, reason = cjson.decode(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
-local answered, rest, rest_ms, most = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+local answered, cause, rest_ms, most = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local task = read_task(id)
 
 if task.claim ~= number then return {} end
 if task.status ~= 'claimed' and task.status ~= 'sending' then return {} end
 
 local now = clock_ms()
-local model = split_class(task.class)
-local names = {
-  ['account'] = 'account:' .. task.account,
-  ['account model'] = 'account:' .. task.account .. ':' .. model,
-  ['provider model'] = 'provider:' .. task.provider .. ':' .. model,
-}
--- A rest is never cut short by a lesser cause that is met meanwhile.
-if rest ~= '' and not resting(names[rest], now + rest_ms) then
-  redis.call('HSET', key('rests'), names[rest], now + rest_ms .. ' ' .. reason)
-end
+if cause ~= '' then blame(task, cause, rest_ms, reason, now, rules) end
 if answered then heard(task) end
 redis.call('HSET', task_key(id), 'last_reason', reason)
 if task.cancel_asked_ms then

@@ -12,7 +12,8 @@ if task.claim ~= number then return 0 end
 if task.status == 'sending' then return 1 end
 if task.status ~= 'claimed' then return 0 end
 
-redis.call('HSET', task_key(id), 'status', 'sending', 'api_key_id', api_key_id)
+local now = clock_ms()
+redis.call('HSET', task_key(id), 'status', 'sending', 'api_key_id', api_key_id, 'sent_at', now)
 redis.call('HDEL', task_key(id), 'drops')
-redis.call('ZADD', key('leases'), clock_ms() + rules.sending_lease_ms, id)
+redis.call('ZADD', key('leases'), now + rules.sending_lease_ms, id)
 return 1

@@ -7,4 +7,4 @@ local id = ARGV[2]
 local task = read_task(id)
 
 if task.status ~= 'queued' then return {} end
-return place(task.class, task.team, tonumber(task.order), clock_ms())
+return place(task.class, task.team, tonumber(task.order), clock_ms(), cjson.decode(ARGV[1]))

@@ -23,4 +23,5 @@ redis.call('ZREM', key('leases'), id)
 redis.call('ZADD', key('due'), now + first_look_ms, id)
 drop_images(id, task)
 heard(task)
+absolve(task, rules)
 return {1, claim_next(2, now, rules)}

@@ -5,10 +5,10 @@
 -- any of the slots that serve it, place of a new one (see place); its position is 0 if it would
 -- start at once}}.
 
-local team, now, classes = ARGV[2], clock_ms(), {}
+local rules, team, now, classes = cjson.decode(ARGV[1]), ARGV[2], clock_ms(), {}
 
 for i = 3, #ARGV do
-  local stands = place(ARGV[i], team, math.huge, now)
+  local stands = place(ARGV[i], team, math.huge, now, rules)
   local waiting = stands[2] - 1
   if stands[1] <= stands[4] and stands[2] <= stands[6] then stands[1] = 0 end
   classes[#classes + 1] = {waiting, stands}
