@@ -54,6 +54,7 @@ from gateway.store.lanes import LaneRules
 from gateway.store.records import request_to_json, task_from_record
 from gateway.store.slots import SlotStore
 from gateway.store.tasks import Rules, TaskStore
+from tests.store.rests_model import Rests
 from tests.store.vendor_model import Attempt, Fate, Lane, State, Vendor
 
 SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
@@ -76,15 +77,22 @@ RULES = Rules(
         Rest.KEY: 50,
         Rest.ACCOUNT: 90,
         Rest.CONCURRENCY: 5,
+        Rest.RATE: 11,
         Rest.OVERLOAD: 20,
         Rest.UNREACHABLE: 7,
     },
+    rest_growth=4,
+    rest_jitter=0,
+    rest_budget=2,
+    probe_submits=2,
+    probe_seconds=400,
 )
 BOUNDS = QueueBounds(tasks=6, team_tasks=4, bytes=1100, team_bytes=800)
 SEND_WINDOW_MS = 5 * SECOND
 UNKNOWN_SHARE = 0.4
 
 PROVIDERS = {"a": "here", "b": "there"}
+KEYS = {name: ApiKey(f"{name}.secret") for name in PROVIDERS}
 CATALOG = Catalog(
     [
         ModelSpec(name="both", price_fen=50, providers=("here", "there")),
@@ -203,6 +211,7 @@ class Expected:
     """When an ended one may be forgotten."""
     is_trial: bool = False
     """Its claim was let through one at a time, by a breaker or for too many unknown outcomes."""
+    sent_at: int = 0
 
     @property
     def model(self) -> str:
@@ -274,7 +283,8 @@ class Life(RuleBasedStateMachine):
         self.remembered: dict[str, tuple[int, str, str]] = {}
         """Idempotency keys: until when, task id, digest of the request."""
         self.breakers: dict[Lane, Breaker] = {}
-        self.rests: dict[str, tuple[int, str]] = {}
+        key_ids = {name: key.id for name, key in KEYS.items()}
+        self.rests = Rests(RULES, PROVIDERS, key_ids)
         self.ledger: list[Entry] = []
         self.audited = 0
 
@@ -635,7 +645,8 @@ class Life(RuleBasedStateMachine):
         if good and task.status is Status.CLAIMED:
             task.status, task.drops = Status.SENDING, 0
             task.until = self.now + round(RULES.sending_lease_seconds * 1000)
-        yes = self._call(self.processes[process].mark_sending(claim, "key-id"))
+            task.sent_at = self.now
+        yes = self._call(self.processes[process].mark_sending(claim, claim.api_key_id))
         assert yes == good
         self._agree()
         return yes
@@ -649,6 +660,8 @@ class Life(RuleBasedStateMachine):
             task.status, task.running_since, most = Status.IN_PROGRESS, self.now, 2
             task.provider_task_id, task.until = vendor_id, self.now + 15 * SECOND
             self.breakers.pop(task.lane, None)
+            limit, used = self.limits.lanes().get(task.lane), self._count(task.lane, *HOLDS_SLOT)
+            self.rests.absolve(task.lane, limit, used, task.sent_at)
         else:
             good &= task.status is Status.IN_PROGRESS and task.provider_task_id == vendor_id
         step = self.processes[process].record_accepted(claim, vendor_id, None, 15)
@@ -673,7 +686,11 @@ class Life(RuleBasedStateMachine):
         good = task.holds(claim) and task.status in IN_TRANSIT
         if good:
             if rest is not None:
-                self._rest(task, rest)
+                limit, used = (
+                    self.limits.lanes().get(task.lane),
+                    self._count(task.lane, *HOLDS_SLOT),
+                )
+                self.rests.blame(task.lane, rest, limit, used - 1, self.now)
             if answered:
                 self.breakers.pop(task.lane, None)
             if task.cancel_asked:
@@ -718,7 +735,10 @@ class Life(RuleBasedStateMachine):
         ]
         for task, look in zip(taken, looks, strict=True):
             assert (look.account, look.model) == task.lane
-            assert (look.provider_task_id, look.api_key_id) == (task.provider_task_id, "key-id")
+            assert (look.provider_task_id, look.api_key_id) == (
+                task.provider_task_id,
+                KEYS[task.lane[0]].id,
+            )
             assert look.age_seconds == (self.now - task.running_since) / 1000
         untils = [t.until for t in self._in(Status.IN_PROGRESS)]
         assert next_due == (max(0, min(untils) - self.now) / 1000 if untils else None)
@@ -801,7 +821,7 @@ class Life(RuleBasedStateMachine):
     def _configure(self, limits: Limits) -> None:
         for account in ("a", "b"):
             if getattr(limits, account) != getattr(self.limits, account):
-                self._end_rests(account)
+                self.rests.change(account)
         self.limits = limits
         of_accounts = {"a": limits.a, "b": limits.b}
         accounts = {
@@ -810,7 +830,7 @@ class Life(RuleBasedStateMachine):
                 provider=PROVIDERS[name],
                 base_url="http://vendor.example",
                 limit=limit,
-                api_keys=(ApiKey(f"{name}.secret"),),
+                api_keys=(KEYS[name],),
             )
             for name, limit in of_accounts.items()
             if limit is not None
@@ -822,12 +842,6 @@ class Life(RuleBasedStateMachine):
         self._teams = teams
         self._await(self.slots.configure(teams))
         self._agree()
-
-    def _end_rests(self, account: str) -> None:
-        """Somebody changed it, and should not have to wait."""
-        for name in list(self.rests):
-            if f"{name}:".startswith(f"account:{account}:"):
-                del self.rests[name]
 
     # The moves that several steps share ------------------------------------------------------
 
@@ -850,20 +864,10 @@ class Life(RuleBasedStateMachine):
         entry = Entry(task.id, str(task.number), task.account or "", status, outcome)
         self.ledger.append(entry)
 
-    def _rest(self, task: Expected, rest: Rest) -> None:
-        assert task.account is not None
-        name = {
-            Rest.CONCURRENCY: f"account:{task.account}:{task.model}",
-            Rest.OVERLOAD: f"provider:{PROVIDERS[task.account]}:{task.model}",
-        }.get(rest, f"account:{task.account}")
-        until = self.now + round(RULES.rest_seconds[rest] * 1000)
-        if until >= self.rests.get(name, (0, ""))[0]:
-            self.rests[name] = (until, "no room")
-
-    def _claimed(self, task: Expected, account: str) -> Claim:
+    def _claimed(self, task: Expected, account: str, api_key_id: str) -> Claim:
         task.status, task.account, task.number = Status.CLAIMED, account, task.number + 1
         task.until = self.now + round(RULES.claim_lease_seconds * 1000)
-        claim = Claim(task.id, task.number, account)
+        claim = Claim(task.id, task.number, account, api_key_id)
         self.claims.append(claim)
         note(f"  {claim.request_id} is claimed on {account}")
         return claim
@@ -890,9 +894,8 @@ class Life(RuleBasedStateMachine):
         assert pool["clock"]["now"] == str(self.now)
         held = {team: int(held) for team, held in pool.get("bytes", {}).items() if held != "0"}
         assert Counter(held) == self._bytes()
-        assert {k: f"{until} {why}" for k, (until, why) in self.rests.items()} == pool.get(
-            "rests", {}
-        )
+        for name, must in self.rests.stored("no room").items():
+            assert pool.get(name, {}) == must, name
         self._judge_limits()
         self._judge_vendor()
         assert self._await(self.slots.verify(self._teams)) == []
@@ -903,7 +906,7 @@ class Life(RuleBasedStateMachine):
         for task in self._in(Status.QUEUED):
             record = pool[f"task:{task.id}"]
             if (record["status"], int(record["claim"])) == (Status.CLAIMED, task.number + 1):
-                new.append(self._claimed(task, record["account"]))
+                new.append(self._claimed(task, record["account"], record["api_key_id"]))
         return new
 
     def _judge_choice(self, new: list[Claim], work_left: bool) -> None:
@@ -912,7 +915,7 @@ class Life(RuleBasedStateMachine):
             breaker = self.breakers.get(lane, Breaker())
             transit = self._count(lane, *IN_TRANSIT)
             unknown, cap = self._count(lane, Status.UNKNOWN), self._unknown_cap(lane)
-            assert not self._resting(lane), f"{lane} is to be left alone"
+            self._judge_room(lane, new)
             if breaker.trial_at is not None:
                 assert (transit, breaker.trial_at <= self.now) == (1, True), "the breaker is open"
             elif unknown >= cap:
@@ -925,11 +928,35 @@ class Life(RuleBasedStateMachine):
                     task.is_trial = breaker.trial_at is not None or unknown >= cap
         for claim in new:
             task = self.tasks[claim.task_id]
+            assert claim.api_key_id == KEYS[claim.account].id
+            self.rests.take_turn(task.lane, f"{claim.task_id}/{claim.number}")
             older = [t for t in self._queue(task.task_class, task.team) if t.order < task.order]
             assert older == [], "it was not its turn within its team"
         if work_left:
             could = [task.id for task in self._in(Status.QUEUED) if self._could_start(task)]
             assert could == [], "a slot is free for it"
+
+    def _judge_room(self, lane: Lane, new: list[Claim]) -> None:
+        """What the lane was left alone for, and the room it was thought to have."""
+        own = [claim for claim in new if self.tasks[claim.task_id].lane == lane]
+        ids = {f"{claim.task_id}/{claim.number}" for claim in new}
+        blocked = self.rests.blocked(
+            lane, self.now, lambda trial: trial not in ids and self._on_the_way(trial)
+        )
+        assert not blocked, f"{lane} is to be left alone"
+        assert len(own) == 1 or not self.rests.on_trial(lane), f"{lane} is on trial"
+        used = self._count(lane, *HOLDS_SLOT) - len(own)
+        transit = self._count(lane, *IN_TRANSIT) - len(own)
+        for more in range(len(own)):
+            limit = self.limits.lanes()[lane]
+            assert used + more < self.rests.limit(
+                lane, limit, used + more, transit + more, self.now
+            )
+
+    def _on_the_way(self, trial: str) -> bool:
+        task_id, _, number = trial.partition("/")
+        task = self.tasks.get(task_id)
+        return task is not None and str(task.number) == number and task.status in IN_TRANSIT
 
     def _judge_records(self, pool: dict[str, Any]) -> None:
         """Every task is there, as it must be; an ended one never changes."""
@@ -999,9 +1026,8 @@ class Life(RuleBasedStateMachine):
         before = [t for t in waiting if t.team == task.team and t.order < task.order]
         assert place.position_in_team == len(before) + 1
         assert place.team_cap == self.limits.cap(task.team)
-        limits = self.limits.lanes()
         lanes = [lane for lane in self._lanes(task.task_class) if not self._resting(lane)]
-        assert place.slots == sum(limits[lane] for lane in lanes)
+        assert place.slots == sum(self._limit_now(lane) for lane in lanes)
         assert len(before) < place.position <= len({t.id for t in waiting} | {task.id})
 
     # What the pool must hold -----------------------------------------------------------------
@@ -1084,13 +1110,11 @@ class Life(RuleBasedStateMachine):
         return 1 if limit is None else max(2, math.ceil(UNKNOWN_SHARE * limit))
 
     def _resting(self, lane: Lane) -> bool:
-        account, model = lane
-        names = (
-            f"account:{account}",
-            f"account:{account}:{model}",
-            f"provider:{PROVIDERS[account]}:{model}",
-        )
-        return any(self.rests.get(name, (0, ""))[0] > self.now for name in names)
+        return self.rests.blocked(lane, self.now, self._on_the_way)
+
+    def _limit_now(self, lane: Lane) -> int:
+        used, transit = self._count(lane, *HOLDS_SLOT), self._count(lane, *IN_TRANSIT)
+        return self.rests.limit(lane, self.limits.lanes()[lane], used, transit, self.now)
 
     def _could_start(self, task: Expected) -> bool:
         in_places = sum(t.team == task.team for t in self._in(*HOLDS_SLOT))
@@ -1099,7 +1123,7 @@ class Life(RuleBasedStateMachine):
         )
 
     def _has_room(self, lane: Lane) -> bool:
-        if self._resting(lane) or self._count(lane, *HOLDS_SLOT) >= self.limits.lanes()[lane]:
+        if self._resting(lane) or self._count(lane, *HOLDS_SLOT) >= self._limit_now(lane):
             return False
         transit = self._count(lane, *IN_TRANSIT)
         unknown, cap = self._count(lane, Status.UNKNOWN), self._unknown_cap(lane)
@@ -1113,7 +1137,7 @@ class Life(RuleBasedStateMachine):
         ends = [(str(task.status), task.until) for task in self._in(*HOLDS_SLOT)]
         ends += [("deadline", task.deadline) for task in self._in(Status.QUEUED)]
         ends += [("idempotency", until) for until, *_ in self.remembered.values()]
-        ends += [("rest", until) for until, _ in self.rests.values()]
+        ends += self.rests.ends()
         ends += [("trial", b.trial_at) for b in self.breakers.values() if b.trial_at]
         ends += [("send window", h.asked_ms + SEND_WINDOW_MS + 1) for h in self._at(Stage.MAY_SEND)]
         bound = min(

@@ -174,6 +174,7 @@ end
 
 -- What went wrong at an account last, for people to read.
 local function note_trouble(account, reason)
+  if redis.call('HEXISTS', key('lanes_of'), account) == 0 then return end
   redis.call('HSET', key('troubles'), account, string.format('%d ', wall_ms()) .. reason)
 end
 
@@ -182,7 +183,10 @@ end
 local function blame(task, cause, rest_ms, reason, now, rules)
   local model = split_class(task.class)
   local account, lane, provider = unpack(names_of(task.account, task.provider, model))
+  local known = lane_of(task.account, task.provider, model)
   note_trouble(task.account, reason)
+  -- An account that is there no more has nothing to be left alone.
+  if not known and cause ~= 'overload' then return end
   if cause == 'key' and task.api_key_id then
     leave_alone(key_name(task.account, task.api_key_id), rest_ms, '-', reason, now, rules)
   elseif cause == 'overload' then
@@ -191,8 +195,7 @@ local function blame(task, cause, rest_ms, reason, now, rules)
     leave_alone(lane, rest_ms, '-', reason, now, rules)
   elseif cause == 'concurrency' then
     local used = redis.call('SCARD', lane_key('slots', task)) - 1
-    local known = lane_of(task.account, task.provider, model)
-    if known then lower_limit(known, model, used, reason, now) end
+    lower_limit(known, model, used, reason, now)
     leave_alone(lane, rest_ms, used > 0 and 'open' or '-', reason, now, rules)
   else
     leave_alone(account, rest_ms, '-', reason, now, rules)
