@@ -81,7 +81,7 @@ MUTANTS = [
     ),
     Mutant(
         "a freed slot keeps its team's place",
-        f"{LUA}/pool.lua",
+        f"{LUA}/moves.lua",
         "  redis.call('SREM', key('places', task.team), id)\n",
         "",
         Suite.STATE_MACHINE,
@@ -102,8 +102,8 @@ MUTANTS = [
     ),
     Mutant(
         "lost answers may take every slot",
-        f"{LUA}/pool.lua",
-        "  return unknown + transit < cap\n",
+        f"{LUA}/lanes.lua",
+        "  return unknown + transit < lane.unknown_cap\n",
         "  return true\n",
         Suite.STATE_MACHINE,
     ),
@@ -116,7 +116,7 @@ MUTANTS = [
     ),
     Mutant(
         "an end is written down twice",
-        f"{LUA}/pool.lua",
+        f"{LUA}/moves.lua",
         "local function heard(task)",
         "local finish_once = finish\n"
         "finish = function(...) finish_once(...) finish_once(...) end\n"
@@ -159,7 +159,7 @@ MUTANTS = [
     ),
     Mutant(
         "an unknown outcome is held for a moment only",
-        f"{LUA}/pool.lua",
+        f"{LUA}/moves.lua",
         "now + rules.unknown_hold_ms, id)",
         "now + 100, id)",
         Suite.SOAK,
@@ -174,24 +174,66 @@ MUTANTS = [
     ),
     Mutant(
         "nobody is told of an end",
-        f"{LUA}/pool.lua",
+        f"{LUA}/moves.lua",
         "  tell('ended', id)\n",
         "",
         Suite.WAITS,
     ),
     Mutant(
         "a forgotten task stays in its team's list",
-        f"{LUA}/pool.lua",
+        f"{LUA}/moves.lua",
         "  redis.call('ZREM', key('tasks', team), id)\n",
         "",
         Suite.STEPS,
     ),
     Mutant(
         "a position counts its own class alone",
-        f"{LUA}/pool.lua",
+        f"{LUA}/moves.lua",
         "local its_model, its_providers = split_class(other)",
         "local its_model, its_providers = other == class and model or '', providers",
         Suite.VENDORS,
+    ),
+    Mutant(
+        "a rest ends with what was on its way when it began",
+        f"{LUA}/lanes.lua",
+        "if rest and tonumber(task.sent_at) >= rest.since then put_rest(name, nil) end",
+        "if rest then put_rest(name, nil) end",
+        Suite.STEPS,
+    ),
+    Mutant(
+        "after a rest all tasks go at once",
+        f"{LUA}/lanes.lua",
+        "return rest and (now < rest.ends or on_the_way(rest.trial))",
+        "return rest and now < rest.ends",
+        Suite.STEPS,
+    ),
+    Mutant(
+        "a concurrency refusal lowers no limit",
+        f"{LUA}/lanes.lua",
+        "    lower_limit(known, model, used, reason, now)\n",
+        "",
+        Suite.STEPS,
+    ),
+    Mutant(
+        "a lowered limit is tried upward at once",
+        f"{LUA}/lanes.lua",
+        "(known.accepted >= rules.probe_submits or now - known.refused_at >= rules.probe_ms)",
+        "true",
+        Suite.STEPS,
+    ),
+    Mutant(
+        "a refused key is used all the same",
+        f"{LUA}/lanes.lua",
+        "    if not blocked(name, now) then\n      local turn",
+        "    if true then\n      local turn",
+        Suite.STEPS,
+    ),
+    Mutant(
+        "accounts never take turns",
+        f"{LUA}/lanes.lua",
+        "  if its ~= others then return its < others end\n",
+        "",
+        Suite.STEPS,
     ),
     Mutant(
         "what geekai has no words for is dropped",
