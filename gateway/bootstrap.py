@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from gateway.domain.account import Account, ApiKey, Preference
+from pydantic import SecretStr
+
+from gateway.domain.account import Account, Preference, Source
+from gateway.domain.account_form import AccountTerms
 from gateway.domain.catalog import Catalog, ModelSpec
 from gateway.domain.provider_answers import Rest
 from gateway.domain.submission import QueueBounds
@@ -29,8 +33,10 @@ from gateway.providers import PROVIDERS
 from gateway.providers.http import open_provider_http
 from gateway.providers.media import open_media
 from gateway.settings import ModelSettings, Settings, WrongSettings
+from gateway.store.accounts import AccountStore
 from gateway.store.connection import Store, open_store, understood
 from gateway.store.embedded import EmbeddedStore
+from gateway.store.encryption import Cipher
 from gateway.store.events import Events
 from gateway.store.health import check_store
 from gateway.store.lanes import LaneRules
@@ -38,6 +44,9 @@ from gateway.store.slots import SlotStore
 from gateway.store.tasks import Rules, TaskStore
 
 log = logging.getLogger(__name__)
+
+KEY_FILE = "secret.key"
+"""In the data directory, where GATEWAY_SECRET_KEY is not set: a secret a line, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ class Pool:
     tasks: TaskStore
     slots: SlotStore
     bounds: QueueBounds
-    accounts: dict[str, Account]
+    accounts: AccountStore
     catalog: Catalog
     teams: tuple[Team, ...]
 
@@ -76,7 +85,15 @@ class Gateway:
         fault = await until_stored(lambda: check_store(self.pool.store))
         if fault is not None:
             raise WrongSettings(f"GATEWAY_REDIS_URL: {fault}")
-        await until_stored(lambda: self.pool.slots.configure(self.pool.teams))
+        configured = False
+        while not configured:  # else the accounts in the store were changed just now
+            await until_stored(self.pool.accounts.refresh)
+            if self.pool.accounts.locked:
+                name, why = next(iter(self.pool.accounts.locked.items()))
+                raise WrongSettings(f"account {name}, which is kept in the store: {why}")
+            configured = await until_stored(
+                lambda: self.pool.slots.configure(self.pool.teams, self.pool.accounts.version)
+            )
 
 
 @contextmanager
@@ -98,29 +115,47 @@ def admin_key(settings: Settings) -> str:
     Raises:
         WrongSettings: a shared store and no key: several processes must agree on one.
     """
-    if settings.admin_key is not None:
-        return settings.admin_key.get_secret_value()
+    return _secret(settings, "admin_key", settings.admin_key, "admin.key", "sk-admin-")
+
+
+def secret_keys(settings: Settings) -> list[str]:
+    """What encrypts account keys kept in the store: the first; the others still decrypt.
+
+    Raises:
+        WrongSettings: as `admin_key`.
+    """
+    secrets_said = _secret(settings, "secret_key", settings.secret_key, KEY_FILE, "")
+    return re.split(r"[,\s]+", secrets_said.strip())
+
+
+def _secret(
+    settings: Settings, field: str, said: SecretStr | None, file_name: str, prefix: str
+) -> str:
+    """A secret that was said; beside the embedded store, one of its own, made once."""
+    name = f"GATEWAY_{field.upper()}"
+    if said is not None:
+        return said.get_secret_value()
     if settings.redis_url is not None:
         raise WrongSettings(
-            "GATEWAY_ADMIN_KEY must be set (or GATEWAY_ADMIN_KEY_FILE) when GATEWAY_REDIS_URL is: "
+            f"{name} must be set (or {name}_FILE) when GATEWAY_REDIS_URL is: "
             "all processes need the same; make one with: openssl rand -hex 32"
         )
-    path = settings.data_dir / "admin.key"
+    path = settings.data_dir / file_name
     if not path.exists():
         # Written whole before it has its name: of two that start at once one makes the key.
         new = path.with_suffix(f".{secrets.token_hex(4)}")
         new.touch(mode=0o600)
-        new.write_text(f"sk-admin-{secrets.token_hex(32)}\n")
+        new.write_text(f"{prefix}{secrets.token_hex(32)}\n")
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(new)
-            log.info("made an admin key, kept in %s", path)
+            log.info("made %s", path)
         new.unlink()
     try:
         key = path.read_text().strip()
     except (OSError, UnicodeDecodeError):
         key = ""
     if not key:
-        raise WrongSettings(f"GATEWAY_ADMIN_KEY: {path} holds no key; remove it, and one is made")
+        raise WrongSettings(f"{name}: {path} holds no key; remove it, and one is made")
     return key
 
 
@@ -130,7 +165,8 @@ async def open_pool(
 ) -> AsyncIterator[Pool]:
     """Connect to the store, without touching a limit."""
     catalog = Catalog(map(_model, settings.models), settings.expected_seconds)
-    accounts = {account.name: account for account in _accounts(settings)}
+    terms = _terms(settings, catalog)
+    of_settings = {account.name: account for account in _accounts(settings)}
     around = [failpoints.around_store] if failpoints else []
     async with open_store(url, settings.pool, settings.store_timeout_seconds, *around) as store:
         bounds = _bounds(settings)
@@ -141,8 +177,23 @@ async def open_pool(
             preference=Preference(settings.prefer),
             provider_order=settings.provider_order,
         )
+        accounts = AccountStore(
+            store, lambda: Cipher(secret_keys(settings), settings.pool), terms, lanes, of_settings
+        )
         slots = SlotStore(store, accounts, lanes)
         yield Pool(store, tasks, slots, bounds, accounts, catalog, _teams(settings))
+
+
+@asynccontextmanager
+async def read_pool(settings: Settings, url: str) -> AsyncIterator[Pool]:
+    """The same for a command, which wants to know the accounts that there are.
+
+    Raises:
+        StoreUnavailable: they could not be read.
+    """
+    async with open_pool(settings, url) as pool:
+        await pool.accounts.refresh()
+        yield pool
 
 
 @asynccontextmanager
@@ -163,6 +214,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             settlement,
             providers,
             pool.accounts,
+            pool.accounts.refresh,
             schedule,
             send_window_seconds=settings.send_window_seconds,
         )
@@ -176,12 +228,12 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             at_once=settings.looks_at_once,
             missing_seconds=settings.missing_seconds,
         )
-        used = {account.provider for account in pool.accounts.values()}
         events = Events(
             url,
             pool.store.keys.events,
             changed=pool.tasks.changed,
             perhaps_changed=pool.tasks.perhaps_changed,
+            accounts_changed=pool.accounts.heard,
         )
         yield Gateway(
             pool,
@@ -190,7 +242,8 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
                 pool.catalog,
                 pool.tasks,
                 dispatcher,
-                {name: kind.cannot_express for name, kind in PROVIDERS.items() if name in used},
+                {name: kind.cannot_express for name, kind in PROVIDERS.items()},
+                pool.accounts,
             ),
             dispatcher,
             poller,
@@ -212,20 +265,19 @@ def check_providers(settings: Settings) -> None:
 
 
 def _accounts(settings: Settings) -> Iterator[Account]:
-    for i, account in enumerate(settings.accounts):
-        provider = _known(f"GATEWAY_ACCOUNTS.{i}.provider", account.provider)
-        yield Account(
-            name=account.name,
-            provider=provider,
-            base_url=account.base_url or PROVIDERS[provider].base_url,
-            limit=account.limit or settings.tiers[account.tier or ""],
-            limits=account.limits,
-            tier=account.tier,
-            models=tuple(account.models),
-            weight=account.weight,
-            costs_fen={**PROVIDERS[provider].costs_fen, **account.costs_fen},
-            api_keys=tuple(ApiKey(key.get_secret_value()) for key in account.api_keys),
-        )
+    terms = _terms(settings, Catalog(map(_model, settings.models)))
+    for i, form in enumerate(settings.accounts):
+        _known(f"GATEWAY_ACCOUNTS.{i}.provider", form.provider)
+        yield terms.account(form, Source.SETTINGS)
+
+
+def _terms(settings: Settings, catalog: Catalog) -> AccountTerms:
+    return AccountTerms(
+        tiers=settings.tiers,
+        base_urls={name: kind.base_url for name, kind in PROVIDERS.items()},
+        costs_fen={name: kind.costs_fen for name, kind in PROVIDERS.items()},
+        models=[spec.name for spec in catalog],
+    )
 
 
 def _known(setting: str, provider: str) -> str:

@@ -19,7 +19,14 @@ import uvloop
 from starlette.types import ASGIApp
 
 from gateway.app import admin_app, client_app, whole_app
-from gateway.bootstrap import Gateway, admin_key, check_providers, open_gateway, store_url
+from gateway.bootstrap import (
+    Gateway,
+    admin_key,
+    check_providers,
+    open_gateway,
+    secret_keys,
+    store_url,
+)
 from gateway.fleet import run_fleet, stop_with_parent
 from gateway.http_head import BoundedHead
 from gateway.logs import configure_logging
@@ -37,6 +44,7 @@ def serve(settings: Settings, *, with_worker: bool, announce: Callable[[str], No
     check_providers(settings)
     with _orderly_exit() as stop_asked, store_url(settings) as url:
         key = admin_key(settings)
+        secret_keys(settings)  # a missing one is told now, not by each process
         _tell_what_was_read(settings)
         sockets = [_listen("GATEWAY_PORT", settings.host, settings.port)]
         if settings.admin_port is not None:
@@ -171,6 +179,7 @@ async def _running(
             background.cancel()
 
     listening = asyncio.create_task(gateway.events.run())
+    reading = asyncio.create_task(gateway.pool.accounts.run())
     background, leaving = asyncio.create_task(run()), asyncio.create_task(leave())
     try:
         yield started
@@ -178,6 +187,7 @@ async def _running(
         stop.set()
         await leaving
         listening.cancel()
+        reading.cancel()
         try:
             async with asyncio.timeout(drain_seconds):
                 with contextlib.suppress(asyncio.CancelledError):

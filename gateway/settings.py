@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +17,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.domain.account_form import AccountForm, Limit, Name, Weight, has_host
+
 PREFIX = "GATEWAY_"
 
 
@@ -25,16 +26,7 @@ class WrongSettings(Exception):
     """A setting that the gateway cannot start with. One line: which, and what would be right."""
 
 
-def _slug(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-'")
-    return name
-
-
-Name = Annotated[str, AfterValidator(_slug)]
 Seconds = Annotated[float, Field(gt=0, le=10 * 365 * 86400, allow_inf_nan=False)]
-Limit = Annotated[int, Field(ge=1, le=100_000)]
-Weight = Annotated[float, Field(ge=0.001, le=1000, allow_inf_nan=False)]
 
 
 def _ordered(span: tuple[float, float]) -> tuple[float, float]:
@@ -48,45 +40,6 @@ Span = Annotated[tuple[Seconds, Seconds], AfterValidator(_ordered)]
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AccountSettings(_Entry):
-    """One account at a vendor. Its tier or limit holds for each model, whatever key is used."""
-
-    name: Name
-    provider: Name = "bigmodel"
-    base_url: str | None = None
-    tier: str | None = None
-    limit: Limit | None = None
-    limits: dict[str, Limit] = {}
-    models: list[Name] = []
-    """Those that it may make; empty: all of its provider's."""
-    weight: Weight = 1.0
-    costs_fen: dict[str, Annotated[int, Field(ge=0)]] = {}
-    """By model, what the vendor charges for a video; else what it publishes, if it does."""
-    api_keys: list[SecretStr] = Field(min_length=1)
-
-    @field_validator("api_keys")
-    @classmethod
-    def _keys_fit_a_header(cls, keys: list[SecretStr]) -> list[SecretStr]:
-        if not all(re.fullmatch(r"[!-~]+", key.get_secret_value()) for key in keys):
-            raise ValueError("an API key must be printable characters without spaces")
-        return keys
-
-    @model_validator(mode="after")
-    def _complete(self) -> AccountSettings:
-        if (self.tier is None) == (self.limit is None):
-            raise ValueError('give either "tier" or "limit"')
-        return self
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_a_url(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url) or not _has_host(url):
-            raise ValueError("must be a URL like https://open.bigmodel.cn/api/paas/v4")
-        return url.rstrip("/")
 
 
 class TeamSettings(_Entry):
@@ -154,9 +107,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="where the gateway's own store lives")
     admin_key: SecretStr | None = Field(None, description="opens the admin plane")
     secret_key: SecretStr | None = Field(
-        None, description="encrypts account keys kept in the store"
+        None,
+        description="encrypts account keys kept in the store; the first of several, which commas "
+        "separate, encrypts, and all decrypt",
     )
-    accounts: list[AccountSettings] = Field([], description="accounts at the vendors")
+    accounts: list[AccountForm] = Field([], description="accounts at the vendors")
     prefer: Literal["share", "order", "price"] = Field(
         "share",
         description="whose accounts go first: the largest share of free slots (share), the first "
@@ -301,7 +256,7 @@ class Settings(BaseSettings):
         if url is not None and not url.get_secret_value().startswith(known):
             raise ValueError("must start with redis://, rediss:// or unix://")
         text = url.get_secret_value() if url is not None else ""
-        if text.startswith("redis") and not _has_host(text):
+        if text.startswith("redis") and not has_host(text):
             raise ValueError("must be a URL like redis://store:6379/0")
         return url
 
@@ -310,7 +265,7 @@ class Settings(BaseSettings):
     def _is_an_address(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        if not re.fullmatch(r"https?://[^\s?#]+", url) or not _has_host(url):
+        if not re.fullmatch(r"https?://[^\s?#]+", url) or not has_host(url):
             raise ValueError("must be a URL like https://videos.example.com")
         return url.rstrip("/")
 
@@ -327,7 +282,17 @@ class Settings(BaseSettings):
     def _without_tilde(cls, folder: Path) -> Path:
         return folder.expanduser()
 
-    @field_validator("admin_key", "secret_key")
+    @field_validator("secret_key")
+    @classmethod
+    def _secrets(cls, key: SecretStr | None) -> SecretStr | None:
+        secrets = re.split(r"[,\s]+", key.get_secret_value().strip()) if key is not None else []
+        if not all(len(secret) >= 32 for secret in secrets):
+            raise ValueError(
+                "each must have at least 32 characters; make one with: openssl rand -hex 32"
+            )
+        return key
+
+    @field_validator("admin_key")
     @classmethod
     def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
@@ -367,14 +332,6 @@ class Settings(BaseSettings):
                 tiers = ", ".join(self.tiers)
                 raise ValueError(f"{PREFIX}{place}.tier: must be one of {tiers}")
         return self
-
-
-def _has_host(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port that is no number, or none that there can be
-        return False
 
 
 def _unique(field: str, values: list[Any], what: str = "the same name") -> None:

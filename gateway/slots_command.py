@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.bootstrap import open_pool, store_url
+from gateway.bootstrap import read_pool, store_url
 from gateway.domain.task import Status, Task
 from gateway.settings import Settings, WrongSettings
 from gateway.store.slots import Holding
@@ -25,7 +25,7 @@ from gateway.store.slots import Holding
 async def show(settings: Settings) -> None:
     """Print every account's slots, how many tasks wait, and what is left alone and why."""
     with _existing_store(settings) as url:
-        async with open_pool(settings, url) as pool:
+        async with read_pool(settings, url) as pool:
             holdings = await pool.slots.holdings()
             waiting = await pool.slots.waiting()
             resting = await pool.slots.resting()
@@ -43,7 +43,7 @@ async def show(settings: Settings) -> None:
 async def verify_slots(settings: Settings) -> list[str]:
     """The differences between slots and records, one account at a time."""
     with _existing_store(settings) as url:
-        async with open_pool(settings, url) as pool:
+        async with read_pool(settings, url) as pool:
             return await pool.slots.verify(pool.teams)
 
 
@@ -54,7 +54,7 @@ async def release(settings: Settings, task_id: str, reason: str, *, force: bool)
         ClickException: there is no such task, it holds no slot that may be released, or not yet.
     """
     with _existing_store(settings) as url:
-        async with open_pool(settings, url) as pool:
+        async with read_pool(settings, url) as pool:
             task = await pool.tasks.get(task_id)
             if task is None:
                 raise ClickException(f"there is no task {task_id}")
@@ -77,7 +77,7 @@ async def release(settings: Settings, task_id: str, reason: str, *, force: bool)
 async def show_audit(settings: Settings, last: int) -> None:
     """Print the latest entries of the audit, oldest first."""
     with _existing_store(settings) as url:
-        async with open_pool(settings, url) as pool:
+        async with read_pool(settings, url) as pool:
             entries = await pool.tasks.audit(last)
     console, table = Console(), Table(box=None, pad_edge=False)
     for column in ("at", "who", "action", "on", "before", "after", "reason"):

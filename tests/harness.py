@@ -21,6 +21,7 @@ COMMAND = [sys.executable, "-W", "error", "-m", "gateway"]
 TEAM_KEY = "sk-films-0123456789abcdef0123456789abcdef"
 OTHER_KEY = "sk-adverts-0123456789abcdef0123456789abcd"
 ADMIN_KEY = "sk-admin-0123456789abcdef0123456789abcdef"
+SECRET_KEY = "secret-0123456789abcdef0123456789abcdef"
 TEAMS = [
     {"name": "films", "tier": "V3", "keys": [TEAM_KEY]},
     {"name": "adverts", "tier": "V0", "keys": [OTHER_KEY]},
@@ -218,6 +219,7 @@ class Processes:
         ]
         return {
             "GATEWAY_REDIS_URL": self._store_url,
+            "GATEWAY_SECRET_KEY": SECRET_KEY,
             "GATEWAY_POOL": self._pool,
             "GATEWAY_ADMIN_KEY": ADMIN_KEY,
             "GATEWAY_PORT": "0",

@@ -36,6 +36,26 @@ class Source(StrEnum):
     """Made by the admin API or `gateway accounts`."""
 
 
+class AccountState(StrEnum):
+    """What an operator wants of an account. It gets no new tasks either way, and those that run on
+    it are looked after."""
+
+    PAUSED = "paused"
+    """For a while."""
+    DRAINING = "draining"
+    """For good: it is to be taken out when the last one has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorState:
+    """What an operator said of an account. The time is Unix milliseconds by the store's clock."""
+
+    state: AccountState
+    reason: str
+    who: str
+    at_ms: int
+
+
 class Preference(StrEnum):
     """Which vendor's accounts go first; the others take what those have no slot for."""
 

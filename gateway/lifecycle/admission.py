@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from gateway.domain.account import Account
 from gateway.domain.catalog import Catalog, ModelSpec
 from gateway.domain.errors import (
     AdmissionUnanswered,
@@ -47,12 +48,14 @@ class Admission:
         tasks: Tasks,
         dispatcher: Dispatcher,
         providers: Mapping[str, CannotExpress],
+        accounts: Mapping[str, Account],
     ) -> None:
-        """`providers` are those that have accounts, each with what it has no words for."""
+        """`providers` tell what each has no words for. `accounts` may change while we run."""
         self._catalog = catalog
         self._tasks = tasks
         self._dispatcher = dispatcher
         self._providers = providers
+        self._accounts = accounts
 
     async def admit(self, team: Team, submission: Submission) -> Admitted:
         """Make a task of it, and start what the free slots allow; that may be this one.
@@ -133,7 +136,9 @@ class Admission:
         return _class(spec, able)
 
     def _offers(self, spec: ModelSpec) -> list[str]:
-        return [name for name in spec.providers if name in self._providers]
+        """The vendors where some account could make it."""
+        able = {a.provider for a in self._accounts.values() if a.makes(spec.name)}
+        return [name for name in spec.providers if name in able]
 
 
 def _class(spec: ModelSpec, providers: list[str]) -> str:

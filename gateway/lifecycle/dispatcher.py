@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
 
@@ -40,16 +40,19 @@ class Dispatcher:
         settlement: Settlement,
         providers: Mapping[str, Provider],
         accounts: Mapping[str, Account],
+        read_accounts: Callable[[], Awaitable[None]],
         schedule: LookSchedule,
         *,
         send_window_seconds: float,
     ) -> None:
-        """`send_window_seconds`: a process that was held up for longer between its mark and the
+        """`read_accounts` reads them anew: a claim may be for one that was just made.
+        `send_window_seconds`: a process that was held up for longer between its mark and the
         first byte does not send; by then the outcome may have been given up."""
         self._tasks = tasks
         self._settlement = settlement
         self._providers = providers
         self._accounts = accounts
+        self._read_accounts = read_accounts
         self._schedule = schedule
         self._send_window_seconds = send_window_seconds
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -118,8 +121,11 @@ class Dispatcher:
     async def _attempt(self, claim: Claim, request: VideoRequest | None) -> tuple[Claim, ...]:
         account = self._accounts.get(claim.account)
         if account is None:
+            await self._read_accounts()
+            account = self._accounts.get(claim.account)
+        if account is None:
             return await self._tasks.give_back(
-                claim, Rest.ACCOUNT, f"account {claim.account} is not in this process's settings"
+                claim, Rest.ACCOUNT, f"account {claim.account} is not known to this process"
             )
         # It may have been taken out since the claim was made; any other of the account will do.
         key = account.keys_from(claim.api_key_id)[0]

@@ -21,7 +21,7 @@ class Looks:
     ) -> LookAnswer:
         account = self._accounts.get(account_name)
         if account is None:
-            return Running(doubt=f"account {account_name} is not in this process's settings")
+            return Running(doubt=f"account {account_name} is not known to this process")
         answer: LookAnswer = Running(doubt="the account has no API key")
         for key in account.keys_from(api_key_id):
             answer = await self._providers[account.provider].look(account, key, provider_task_id)

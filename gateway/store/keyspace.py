@@ -29,6 +29,7 @@
 | lanes:<provider>:<model>        | hash   | account -> its limits (lanes.py)    | permanent       |
 | lanes_of                        | hash   | account -> names of its lanes       | permanent       |
 | keys                            | hash   | account -> ids of its API keys      | permanent       |
+| accounts                        | hash   | name -> an account kept here        | permanent       |
 | accounts_version                | string | counts the changes of accounts      | permanent       |
 | account_states                  | hash   | account -> paused or draining, why  | permanent       |
 | effective                       | hash   | lanes with less room than they say  | permanent       |
@@ -63,6 +64,7 @@ PERMANENT = (
     "lanes:*",
     "lanes_of",
     "keys",
+    "accounts",
     "accounts_version",
     "account_states",
     "effective",
@@ -93,6 +95,11 @@ class Keyspace:
         self.audit = self._key("audit")
         self.ended = self._key("ended")
         self.events = self._key("events")
+        self.accounts = self._key("accounts")
+        self.accounts_version = self._key("accounts_version")
+        self.account_states = self._key("account_states")
+        self.effective = self._key("effective")
+        self.troubles = self._key("troubles")
 
     def _key(self, *parts: str) -> str:
         return ":".join((self.tag, *parts))

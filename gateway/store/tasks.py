@@ -27,7 +27,7 @@ from gateway.domain.provider_answers import Rest
 from gateway.domain.submission import Overflow, QueueBounds, QueuePlace, Submission
 from gateway.domain.task import Claim, Status, Task, TaskError
 from gateway.domain.video import Video
-from gateway.store.connection import Store
+from gateway.store.connection import AUDIT_ENTRIES, Store
 from gateway.store.records import (
     ending_fields,
     pairs,
@@ -37,7 +37,6 @@ from gateway.store.records import (
 )
 
 _ORPHANED_IMAGES_SECONDS = 600
-_AUDIT_ENTRIES = 100_000
 _OUTCOME_UNKNOWN = TaskError(
     code="submission_outcome_unknown",
     message="the vendor's answer to the submit was lost and nothing was heard of it since; "
@@ -273,7 +272,7 @@ class TaskStore:
         """
         fields = ending_fields(_RELEASED)
         released = await self._run(
-            "release", task.id, task.status, who, reason, _AUDIT_ENTRIES, *fields
+            "release", task.id, task.status, who, reason, AUDIT_ENTRIES, *fields
         )
         return bool(released)
 

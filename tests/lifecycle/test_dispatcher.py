@@ -48,6 +48,10 @@ class Stumbling:
         return stumble
 
 
+async def _nothing_to_read() -> None:
+    """The accounts are known."""
+
+
 async def _submitted(
     store: Store, base_url: str, step: str = "", late_seconds: float | None = None
 ) -> Task:
@@ -75,6 +79,7 @@ async def _submitted(
             Settlement(stumbling),
             {"bigmodel": BigModel(http)},
             {"main": account},
+            _nothing_to_read,
             schedule,
             send_window_seconds=0.2,
         )

@@ -218,6 +218,11 @@ end
 
 -- Changes of accounts -----------------------------------------------------------------------
 
+-- Tells every process to read the accounts anew. A hint: they also look at the version by themselves.
+local function tell_accounts_changed()
+  tell('accounts', redis.call('INCR', key('accounts_version')))
+end
+
 -- Takes an account out of the choice. Tasks in its slots are left to end.
 local function drop_account(account)
   for name in (redis.call('HGET', key('lanes_of'), account) or ''):gmatch('%S+') do

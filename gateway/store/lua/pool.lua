@@ -62,6 +62,12 @@ end
 -- whose copies in memory are no longer true. A hint: whoever was not listening asks the store.
 local function tell(what, id) redis.call('PUBLISH', key('events'), what .. ' ' .. id) end
 
+-- What an operator did: 'at_ms', 'who', 'action', 'on', 'before', 'after', 'reason'.
+local function write_audit(who, action, on, before, after, reason, most)
+  redis.call('XADD', key('audit'), 'MAXLEN', '~', most, '*', 'at_ms', wall_ms(), 'who', who,
+    'action', action, 'on', on, 'before', before, 'after', after, 'reason', reason)
+end
+
 -- Classes -----------------------------------------------------------------------------------
 
 -- A class is '<model>@<provider>+<provider>': who could make it decides which slots it waits for.

@@ -11,7 +11,6 @@ local task = read_task(id)
 
 if task.status ~= seen or (seen ~= 'unknown' and seen ~= 'in_progress') then return 0 end
 
-redis.call('XADD', key('audit'), 'MAXLEN', '~', most, '*', 'at_ms', wall_ms(), 'who', who,
-  'action', 'slots.release', 'on', id, 'before', seen, 'after', 'failed', 'reason', reason)
+write_audit(who, 'slots.release', id, seen, 'failed', reason, most)
 finish(id, task, 'failed', 'unknown', {unpack(ARGV, 7)}, rules)
 return 1

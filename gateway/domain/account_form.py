@@ -1,0 +1,171 @@
+"""What a person says of an account: in the settings, through the admin API, at the keyboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from gateway.domain.account import Account, ApiKey, Source
+from gateway.domain.errors import InvalidField, MissingField
+
+
+def _slug(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-'")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_slug)]
+Limit = Annotated[int, Field(ge=1, le=100_000)]
+Weight = Annotated[float, Field(ge=0.001, le=1000, allow_inf_nan=False)]
+
+
+class AccountForm(BaseModel):
+    """One account at a vendor. Its tier or limit holds for each model, whatever key is used."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    provider: Name = "bigmodel"
+    base_url: str | None = None
+    tier: str | None = None
+    limit: Limit | None = None
+    limits: dict[str, Limit] = {}
+    models: list[Name] = []
+    """Those that it may make; empty: all of its provider's."""
+    weight: Weight = 1.0
+    costs_fen: dict[str, Annotated[int, Field(ge=0)]] = {}
+    """By model, what the vendor charges for a video; else what it publishes, if it does."""
+    api_keys: list[SecretStr] = Field(min_length=1, max_length=1000)
+
+    @field_validator("api_keys")
+    @classmethod
+    def _keys_fit_a_header(cls, keys: list[SecretStr]) -> list[SecretStr]:
+        if not all(is_api_key(key.get_secret_value()) for key in keys):
+            raise ValueError("an API key must be printable characters without spaces")
+        if len(set(keys)) < len(keys):
+            raise ValueError("the same API key stands there twice")
+        return keys
+
+    @model_validator(mode="after")
+    def _complete(self) -> AccountForm:
+        if (self.tier is None) == (self.limit is None):
+            raise ValueError('give either "tier" or "limit"')
+        return self
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url) or not has_host(url):
+            raise ValueError("must be a URL like https://open.bigmodel.cn/api/paas/v4")
+        return url.rstrip("/")
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> AccountForm:
+        """Read what came from outside.
+
+        Raises:
+            MissingField, InvalidField: with the field in question; no value is ever quoted, since
+                it may be a secret.
+        """
+        try:
+            return cls.model_validate(said)
+        except ValidationError as error:
+            raise _first(error, cls.model_fields) from None
+
+
+def is_api_key(text: str) -> bool:
+    """Whether this could be a vendor's key: it must fit into a header."""
+    return re.fullmatch(r"[!-~]{1,512}", text) is not None
+
+
+def has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is no number, or none that there can be
+        return False
+
+
+def _first(error: ValidationError, fields: Collection[str]) -> InvalidField | MissingField:
+    fault = error.errors(include_url=False, include_input=False)[0]
+    param = ".".join(map(str, fault["loc"])) or "tier"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "missing":
+        return MissingField(f"{param} is missing", param=param)
+    if fault["type"] == "extra_forbidden":
+        return InvalidField(
+            f"{param} is not a field of an account; there is {', '.join(fields)}", param=param
+        )
+    return InvalidField(f"{param}: {message[:1].lower()}{message[1:]}", param=param)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountTerms:
+    """What an account's form leaves open, and what it may name."""
+
+    tiers: Mapping[str, int]
+    base_urls: Mapping[str, str]
+    """By provider, where its API stands: these are the providers that there are."""
+    costs_fen: Mapping[str, Mapping[str, int]]
+    """By provider and model, what it publishes as the price of a video."""
+    models: Collection[str]
+
+    def check(self, form: AccountForm) -> None:
+        """Refuse what names something that is not there.
+
+        Raises:
+            InvalidField: naming the field, and what there is.
+        """
+        _among("provider", form.provider, self.base_urls)
+        if form.tier is not None:
+            _among("tier", form.tier, self.tiers)
+        for field in ("limits", "models", "costs_fen"):
+            for model in getattr(form, field):
+                _among(f"{field}.{model}", model, self.models)
+
+    def account(self, form: AccountForm, source: Source) -> Account:
+        """The account as the gateway uses it.
+
+        Raises:
+            InvalidField: as `check`.
+        """
+        self.check(form)
+        return Account(
+            name=form.name,
+            provider=form.provider,
+            base_url=form.base_url or self.base_urls[form.provider],
+            limit=form.limit or self.tiers[form.tier or ""],
+            limits=form.limits,
+            tier=form.tier,
+            models=tuple(form.models),
+            weight=form.weight,
+            costs_fen={**self.costs_fen.get(form.provider, {}), **form.costs_fen},
+            api_keys=tuple(ApiKey(key.get_secret_value()) for key in form.api_keys),
+            source=source,
+        )
+
+
+def _among(param: str, value: str, there_are: Collection[str]) -> None:
+    if value not in there_are:
+        field = param.split(".")[0]
+        raise InvalidField(
+            f"{param}: there is no such {field.rstrip('s')}, only {', '.join(there_are)}",
+            param=param,
+        )

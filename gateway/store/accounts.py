@@ -1,0 +1,283 @@
+"""The accounts as this process knows them: those of the settings, and those kept in the store.
+
+Of one name, the settings' account is in use. Whatever changes the kept ones tells all processes;
+whoever did not hear it sees by the version, at the latest after `_REFRESH_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.domain.account import Account, AccountState, ApiKey, OperatorState, Source
+from gateway.domain.account_form import AccountForm, AccountTerms
+from gateway.domain.errors import StoreUnavailable
+from gateway.store.connection import AUDIT_ENTRIES, Store
+from gateway.store.encryption import CannotOpen, Cipher
+from gateway.store.lanes import LaneRules
+
+log = logging.getLogger(__name__)
+
+_REFRESH_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAccount:
+    """An account as it is kept in the store. Of its keys, ids and hints are in the clear."""
+
+    name: str
+    record: str
+    """As it was read: whoever changes it says so, that no change of another is lost."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The form, without the keys."""
+        form: dict[str, Any] = json.loads(self.record)
+        return {name: value for name, value in form.items() if name != "keys"}
+
+    @property
+    def keys(self) -> list[dict[str, str]]:
+        """{"id", "hint", "sealed"} each."""
+        return list(json.loads(self.record)["keys"])
+
+
+class AccountStore(Mapping[str, Account]):
+    """A live mapping by name: what is read from it is true now, as far as this process knows."""
+
+    def __init__(
+        self,
+        store: Store,
+        read_cipher: Callable[[], Cipher],
+        terms: AccountTerms,
+        lanes: LaneRules,
+        of_settings: Mapping[str, Account],
+    ) -> None:
+        """`read_cipher` reads the secrets anew: those in a file may have been rotated."""
+        self._store = store
+        self._read_cipher = read_cipher
+        self._cipher = read_cipher()
+        self._terms = terms
+        self._lanes = lanes
+        self._of_settings = of_settings
+        self._in_use: dict[str, Account] = dict(of_settings)
+        self._asked = asyncio.Event()
+        self._read = ""
+        self.version = "0"
+        """Of the kept accounts, as it was read last."""
+        self.kept: Mapping[str, KeptAccount] = {}
+        self.states: Mapping[str, OperatorState] = {}
+        """What operators said of accounts; nothing of those that go on as usual."""
+        self.locked: Mapping[str, str] = {}
+        """Accounts whose keys do not open here, and why."""
+
+    def __getitem__(self, name: str) -> Account:
+        return self._in_use[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._in_use)
+
+    def __len__(self) -> int:
+        return len(self._in_use)
+
+    def shadowed(self, name: str) -> bool:
+        """Whether a kept account is not in use, because the settings have one of its name."""
+        return name in self.kept and name in self._of_settings
+
+    # Reading ---------------------------------------------------------------------------------
+
+    def heard(self) -> None:
+        """Something may have changed: read soon."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Stay up to date until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_REFRESH_SECONDS):
+                    await self._asked.wait()
+            self._asked.clear()
+            try:
+                await self.refresh()
+            except StoreUnavailable:
+                continue  # the loops that need the store tell of it
+            except Exception:
+                log.exception("the accounts could not be read")
+
+    async def refresh(self) -> None:
+        """Read the kept accounts and what operators said, if anything changed.
+
+        Raises:
+            StoreUnavailable: nothing was read; what was known stays.
+        """
+        redis, keys = self._store.redis, self._store.keys
+        read = redis.pipeline(transaction=True)
+        read.get(keys.accounts_version)
+        read.hgetall(keys.accounts)
+        read.hgetall(keys.account_states)
+        version, records, states = await self._store.answer("read_accounts", read.execute())
+        self.states = {
+            name: OperatorState(**(said | {"state": AccountState(said["state"])}))
+            for name, said in ((name, json.loads(text)) for name, text in states.items())
+        }
+        if (version or "0") == self._read and not self.locked:
+            return
+        self.kept = {name: KeptAccount(name, record) for name, record in records.items()}
+        self._take_in()
+        self._read = self.version = version or "0"
+
+    def _take_in(self) -> None:
+        in_use, locked = dict(self._of_settings), {}
+        for name, kept in sorted(self.kept.items()):
+            if name in self._of_settings:
+                if name not in self._in_use or self._in_use[name].source is not Source.SETTINGS:
+                    log.warning("account %s is in the settings as well: those are in use", name)
+                continue
+            try:
+                in_use[name] = self.opened(kept)
+            except CannotOpen as error:
+                locked[name] = str(error)
+                if name in self._in_use:
+                    in_use[name] = self._in_use[name]  # the keys that we know may still do
+                if name not in self.locked:
+                    log.error("account %s: %s", name, error)
+            except Exception as error:
+                # A tier that is no longer in the settings, say.
+                locked[name] = f"it does not fit the settings: {error}"
+                log.error("account %s does not fit the settings: %s", name, error)
+        self._in_use, self.locked = in_use, locked
+
+    def opened(self, kept: KeptAccount) -> Account:
+        """A kept account with its keys.
+
+        Raises:
+            CannotOpen: one of them is under a secret that is not ours.
+            InvalidField: it names what is no longer in the settings.
+        """
+        try:
+            keys = [self._cipher.open(key["sealed"], kept.name, key["id"]) for key in kept.keys]
+        except CannotOpen:
+            self._cipher = self._read_cipher()
+            keys = [self._cipher.open(key["sealed"], kept.name, key["id"]) for key in kept.keys]
+        form = AccountForm.read(kept.said | {"api_keys": [key.secret for key in keys]})
+        return self._terms.account(form, Source.STORE)
+
+    # Changing --------------------------------------------------------------------------------
+
+    async def put(
+        self, form: AccountForm, before: KeptAccount | None, *, who: str, action: str, reason: str
+    ) -> bool:
+        """Keep an account as the form says, in place of what it was; False if it is that no more.
+
+        Raises:
+            InvalidField: the form names something that is not there.
+        """
+        account = self._terms.account(form, Source.STORE)
+        self._cipher = self._read_cipher()
+        lanes = self._lanes.of(account)
+        record = self._record(form, before)
+        done = await self._store.run(
+            "put_account",
+            form.name,
+            before.record if before else "",
+            record,
+            int(form.name not in self._of_settings),
+            json.dumps(lanes["lanes"], sort_keys=True),
+            lanes["keys"],
+            who,
+            action,
+            _told(before.record) if before else "",
+            _told(record),
+            reason,
+            AUDIT_ENTRIES,
+        )
+        await self.refresh()
+        return bool(done)
+
+    async def remove(self, kept: KeptAccount, *, who: str, reason: str) -> tuple[bool, int]:
+        """Whether it is gone; if not, and not changed meanwhile, how many slots its tasks hold."""
+        gone, held = await self._store.run(
+            "remove_account",
+            kept.name,
+            kept.record,
+            int(kept.name not in self._of_settings),
+            who,
+            "accounts.remove",
+            _told(kept.record),
+            reason,
+            AUDIT_ENTRIES,
+        )
+        await self.refresh()
+        return bool(gone), held
+
+    async def set_state(
+        self, name: str, state: AccountState | None, *, who: str, reason: str
+    ) -> bool:
+        """Pause or drain an account, or let it go on (None); False if there is none."""
+        before = self.states.get(name)
+        said = {"state": state, "reason": reason, "who": who}
+        action = {AccountState.PAUSED: "pause", AccountState.DRAINING: "drain", None: "resume"}
+        done = await self._store.run(
+            "set_account_state",
+            name,
+            json.dumps(said, ensure_ascii=False) if state else "",
+            who,
+            f"accounts.{action[state]}",
+            before.state if before else "active",
+            state or "active",
+            reason,
+            AUDIT_ENTRIES,
+        )
+        await self.refresh()
+        return bool(done)
+
+    async def reseal(self) -> int:
+        """Encrypt every key anew that is not under the first secret; how many that were.
+
+        Raises:
+            CannotOpen: one is under a secret that is not ours. Those before it are done.
+        """
+        count = 0
+        for name in list(self.kept):
+            while any(not self._cipher.is_newest(key["sealed"]) for key in self.kept[name].keys):
+                kept = self.kept[name]
+                keys = [
+                    key | {"sealed": self._resealed(name, key["sealed"], key["id"])}
+                    for key in kept.keys
+                ]
+                record = _json(kept.said | {"keys": keys})
+                if await self._store.run("reseal_account", name, kept.record, record):
+                    count += sum(not self._cipher.is_newest(key["sealed"]) for key in kept.keys)
+                await self.refresh()
+                if name not in self.kept:
+                    break
+        return count
+
+    def _resealed(self, account: str, sealed: str, key_id: str) -> str:
+        if self._cipher.is_newest(sealed):
+            return sealed
+        return self._cipher.seal(self._cipher.open(sealed, account, key_id), account)
+
+    def _record(self, form: AccountForm, before: KeptAccount | None) -> str:
+        """The form as it is kept: keys that were there stay sealed as they were."""
+        sealed = {key["id"]: key["sealed"] for key in before.keys} if before else {}
+        keys = []
+        for key in (ApiKey(secret.get_secret_value()) for secret in form.api_keys):
+            text = sealed.get(key.id) or self._cipher.seal(key, form.name)
+            keys.append({"id": key.id, "hint": key.hint, "sealed": text})
+        said = form.model_dump(exclude={"api_keys"}, exclude_defaults=True)
+        return _json(said | {"name": form.name, "keys": keys})
+
+
+def _told(record: str) -> str:
+    """A record as the audit has it: of the keys, their ids alone."""
+    said = json.loads(record)
+    return _json(said | {"keys": [key["id"] for key in said["keys"]]})
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
