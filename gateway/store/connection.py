@@ -19,7 +19,7 @@ _AWAY_MESSAGE = "the gateway's store does not answer; try again soon"
 _LUA = resources.files("gateway.store") / "lua"
 AUDIT_ENTRIES = 100_000
 """So many are kept of what operators did, the latest."""
-_SHARED = ("pool", "lanes", "moves")
+SHARED = ("pool", "lanes", "moves")
 """What every script starts with, each building on the one before."""
 _AWAY = (
     exceptions.ClusterDownError,
@@ -48,7 +48,7 @@ def script_text(name: str) -> str:
     and so nothing would ever be freed.
     """
     flags = "" if name == "admit" else " flags=allow-oom"
-    parts = [(_LUA / f"{part}.lua").read_text() for part in (*_SHARED, name)]
+    parts = [(_LUA / f"{part}.lua").read_text() for part in (*SHARED, name)]
     return f"#!lua{flags}\n" + "\n".join(parts)
 
 
@@ -66,8 +66,7 @@ class Store:
         self._scripts = {
             name: redis.register_script(script_text(name))
             for path in _LUA.iterdir()
-            if path.name.endswith(".lua")
-            and (name := path.name.removesuffix(".lua")) not in _SHARED
+            if path.name.endswith(".lua") and (name := path.name.removesuffix(".lua")) not in SHARED
         }
 
     async def run(self, script: str, *args: str | int | float) -> Any:

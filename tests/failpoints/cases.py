@@ -13,6 +13,7 @@ from tests.failpoints.scenarios import Scenario
 # Every call that the lifecycle makes to the store, and what must be going on for it to be made.
 STORE_CALLS: dict[str, Scenario] = {
     "info": scenarios.STARTING,
+    "read_accounts": scenarios.STARTING,
     "configure": scenarios.STARTING,
     "put_images": scenarios.PLAIN,
     "admit": scenarios.PLAIN,
@@ -35,7 +36,11 @@ STORE_CALLS: dict[str, Scenario] = {
 # A call of the store's adapters that has no case, and why.
 EXCLUDED_CALLS = {
     "release": "made by an operator's command alone, in a process of its own without failpoints",
-    "read_audit": "the same, and it only reads",
+    "put_account": "an operator's change; whoever made it sees that it was not answered",
+    "remove_account": "the same",
+    "set_account_state": "the same",
+    "reseal_account": "the same",
+    "read_audit": "only reads, for a command",
     "verify_slots": "the same, and it only reads",
     "verify_team": "the same, and it only reads",
     "list_tasks": "only reads, for a caller who asks again where it was not answered",

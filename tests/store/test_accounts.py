@@ -108,7 +108,7 @@ async def test_of_one_name_the_settings_account_is_in_use(one: Process, make):
     form = AccountForm.read({"name": "d", "limit": 1, "api_keys": ["of-the-store"]})
     assert await other.accounts.put(form, other.accounts.kept["d"], action="accounts.set", **WHO)
     holdings = await other.pool.slots.holdings()
-    assert {h.limit for h in holdings if h.account == "d"} == {7}
+    assert [h.limit for h in holdings if (h.account, h.model) == ("d", "cogvideox-3")] == [7]
     lanes = await other.pool.store.redis.hget(
         f"{other.pool.store.keys.tag}:lanes:bigmodel:cogvideox-3", "d"
     )

@@ -29,6 +29,7 @@ class Listener:
             pool.store.keys.events,
             changed=self.tasks.changed,
             perhaps_changed=self._begun,
+            accounts_changed=lambda: None,
         )
 
     def _begun(self) -> None:
