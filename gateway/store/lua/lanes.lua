@@ -296,6 +296,7 @@ end
 -- Whether an account may have tasks of a model now, as far as its state, keys and rests go.
 local function is_open(lane, model, now)
   if all_of('account_states')[lane.account] then return false end
+  if not next(all_of('rests')) then return true end
   if blocked('account:' .. lane.account, now) then return false end
   if blocked('account:' .. lane.account .. ':' .. model, now) then return false end
   for id in (all_of('keys')[lane.account] or ''):gmatch('%S+') do
@@ -313,37 +314,51 @@ local function goes_first(one, other, model)
   return one.lane.account < other.lane.account
 end
 
--- The account to take a class's next task and its provider; nil when none may take a submit now.
--- Also, of the accounts that are open: how many slots there are, and how many of them are free and
--- wait for no trial; one such may still wait a moment for an answer to what is on the way (see
--- may_submit).
-local function roomiest(class, now, rules)
+-- Calls `visit` with every lane that could take a task of a class: the lane, its provider, and how
+-- many slots are used there.
+local function each_lane(class, now, visit)
   local model, providers = split_class(class)
-  local best, slots, free_slots = nil, 0, 0
   for _, provider in ipairs(providers) do
     if not blocked('provider:' .. provider .. ':' .. model, now) then
       for _, lane in ipairs(lanes_at(provider, model)) do
-        if is_open(lane, model, now) then
-          local used = redis.call('SCARD', key('slots', lane.account, model))
-          local limit = limit_now(lane, model, used, now, rules)
-          slots = slots + limit
-          if used < limit then
-            local free = limit - used
-            if redis.call('HEXISTS', key('breaker', lane.account, model), 'trial_at') == 0 then
-              free_slots = free_slots + free
-            end
-            local candidate = {lane = lane, provider = provider,
-              share = lane.weight * free / limit}
-            if (not best or goes_first(candidate, best, model))
-                and may_submit(lane, model, now) then
-              best = candidate
-            end
-          end
-        end
+        visit(lane, provider, redis.call('SCARD', key('slots', lane.account, model)))
       end
     end
   end
-  return best and best.lane.account, best and best.provider, slots, free_slots
+end
+
+-- The account to take a class's next task and its provider; nil when none may take a submit now.
+-- Most lanes are full most of the time, so that is asked first.
+local function roomiest(class, now, rules)
+  local model, best = (split_class(class)), nil
+  each_lane(class, now, function(lane, provider, used)
+    if used >= lane.limit then return end
+    local limit = limit_now(lane, model, used, now, rules)
+    if used >= limit or not is_open(lane, model, now) then return end
+    local candidate = {lane = lane, provider = provider,
+      share = lane.weight * (limit - used) / limit}
+    if (not best or goes_first(candidate, best, model)) and may_submit(lane, model, now) then
+      best = candidate
+    end
+  end)
+  return best and best.lane.account, best and best.provider
+end
+
+-- Of the accounts that are open to a class: how many slots there are, and how many of them are free
+-- and wait for no trial; one such may still wait a moment for an answer to what is on the way (see
+-- may_submit).
+local function room_for(class, now, rules)
+  local model, slots, free = (split_class(class)), 0, 0
+  each_lane(class, now, function(lane, _, used)
+    if not is_open(lane, model, now) then return end
+    local limit = limit_now(lane, model, used, now, rules)
+    slots = slots + limit
+    if used < limit
+        and redis.call('HEXISTS', key('breaker', lane.account, model), 'trial_at') == 0 then
+      free = free + limit - used
+    end
+  end)
+  return slots, free
 end
 
 -- A task is on its way to a lane with one of the account's keys: they have had their turn, and

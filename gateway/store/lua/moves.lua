@@ -229,7 +229,7 @@ end
 -- Returns {position (1: the next to go), position within the team, slots that serve the class,
 -- how many of them are free, the team's cap, how many of its places are free}.
 local function place(class, team, order, now, rules)
-  local _, _, slots, free_slots = roomiest(class, now, rules)
+  local slots, free_slots = room_for(class, now, rules)
   local rivals, rank = rival_classes(class), 0
   local older = order == math.huge and '+inf' or string.format('(%d', order)
   for _, rival in ipairs(rivals) do
