@@ -170,14 +170,15 @@ async def _running(
         if not started.is_set():
             background.cancel()
 
-    listening = asyncio.create_task(gateway.events.run())
+    listening = [asyncio.create_task(run()) for run in (gateway.events.run, gateway.durations.run)]
     background, leaving = asyncio.create_task(run()), asyncio.create_task(leave())
     try:
         yield started
     finally:
         stop.set()
         await leaving
-        listening.cancel()
+        for reader in listening:
+            reader.cancel()
         try:
             async with asyncio.timeout(drain_seconds):
                 with contextlib.suppress(asyncio.CancelledError):
