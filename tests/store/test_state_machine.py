@@ -1269,7 +1269,8 @@ class Life(RuleBasedStateMachine):
             for look in self._take_due(0, 50):
                 attempt = self.vendor.attempts[look.provider_task_id]
                 ending = VIDEOS if attempt.state is State.SUCCEEDED else REFUSAL
-                self._take_over(self._settle(0, attempt.claim, ending)[1])
+                age_ms = round(look.age_seconds * 1000)
+                self._take_over(self._settle(0, attempt.claim, ending, age_ms)[1])
             if not self._in(*(status for status in Status if status not in ENDED)):
                 return
             later = [at for _, at in self._ends()]
