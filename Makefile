@@ -87,7 +87,7 @@ bench: $(VENV)/.ready ## Measure submits and cached results beside bare FastAPI 
 	@$(BIN)/python -m bench
 
 .PHONY: looks
-looks: $(VENV)/.ready ## Measure slot time in use under a backlog against looks a task (some 6 minutes)
+looks: $(VENV)/.ready ## Measure slot time in use under a backlog against looks a task (some 9 minutes)
 	@$(BIN)/python -m bench.looks
 
 .PHONY: modelcheck

@@ -50,7 +50,7 @@ def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str
         waiting=gateway.waiting,
         content=gateway.content,
         tasks=gateway.pool.tasks,
-        telling=Telling(gateway.pool.catalog, settings.public_url),
+        telling=Telling(gateway.pool.catalog, gateway.durations, settings.public_url),
         queue_bounds=gateway.pool.bounds,
         submit_wait_seconds=settings.submit_wait_seconds,
         longest_wait_seconds=settings.longest_wait_seconds,

@@ -28,6 +28,7 @@ from gateway.lifecycle.looks import Looks
 from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.poller import Poller
 from gateway.lifecycle.settlement import Settlement
+from gateway.lifecycle.turns import Turns
 from gateway.lifecycle.waiting import Waiting
 from gateway.providers import PROVIDERS
 from gateway.providers.http import open_provider_http
@@ -35,6 +36,7 @@ from gateway.providers.media import open_media
 from gateway.settings import ModelSettings, Settings, WrongSettings
 from gateway.store.accounts import AccountStore
 from gateway.store.connection import Store, open_store, understood
+from gateway.store.durations import DurationStore
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.encryption import Cipher
 from gateway.store.events import Events
@@ -74,6 +76,7 @@ class Gateway:
     waiting: Waiting
     content: Content
     events: Events
+    durations: DurationStore
     background: Background
 
     async def configure(self) -> None:
@@ -207,7 +210,9 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
         open_media() as media,
     ):
         settlement = Settlement(pool.tasks)
-        schedule = _schedule(settings, pool.catalog)
+        used = {account.provider for account in pool.accounts.values()}
+        durations = DurationStore(pool.store, pool.catalog, used)
+        schedule = _schedule(settings, durations)
         providers = {name: kind.make(http) for name, kind in PROVIDERS.items()}
         dispatcher = Dispatcher(
             pool.tasks,
@@ -225,6 +230,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             dispatcher,
             looks,
             schedule,
+            Turns(settings.looks_per_account, settings.look_lease_seconds / 2),
             at_once=settings.looks_at_once,
             missing_seconds=settings.missing_seconds,
         )
@@ -242,6 +248,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
                 pool.catalog,
                 pool.tasks,
                 dispatcher,
+                durations,
                 {name: kind.cannot_express for name, kind in PROVIDERS.items()},
                 pool.accounts,
             ),
@@ -250,6 +257,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             Waiting(pool.tasks, events),
             Content(pool.tasks, looks, media),
             events,
+            durations,
             Background(pool.tasks, dispatcher, poller),
         )
 
@@ -335,12 +343,11 @@ def _failpoints(settings: Settings) -> Failpoints | None:
     )
 
 
-def _schedule(settings: Settings, catalog: Catalog) -> LookSchedule:
+def _schedule(settings: Settings, durations: DurationStore) -> LookSchedule:
     return LookSchedule(
-        expected_seconds={
-            spec.name: spec.expected_seconds for spec in catalog if spec.expected_seconds
-        },
+        durations,
         looks_per_task=settings.looks_per_task,
+        idle_looks_per_task=settings.idle_looks_per_task,
         first_seconds=settings.first_look_seconds,
         longest_seconds=settings.longest_look_seconds,
     )

@@ -178,16 +178,16 @@ async def _running(
         if not started.is_set():
             background.cancel()
 
-    listening = asyncio.create_task(gateway.events.run())
-    reading = asyncio.create_task(gateway.pool.accounts.run())
+    readers = (gateway.events.run, gateway.durations.run, gateway.pool.accounts.run)
+    listening = [asyncio.create_task(run()) for run in readers]
     background, leaving = asyncio.create_task(run()), asyncio.create_task(leave())
     try:
         yield started
     finally:
         stop.set()
         await leaving
-        listening.cancel()
-        reading.cancel()
+        for reader in listening:
+            reader.cancel()
         try:
             async with asyncio.timeout(drain_seconds):
                 with contextlib.suppress(asyncio.CancelledError):

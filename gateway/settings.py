@@ -187,19 +187,31 @@ class Settings(BaseSettings):
     )
     ledger_seconds: Seconds = Field(35 * 86400, description="how long the ledger is kept")
     expected_seconds: dict[str, Span] = Field(
-        {}, description="by model, the shortest and the longest that a task takes"
+        {},
+        description="by model, the shortest and the longest that a task takes, until it is learned",
     )
     looks_per_task: float = Field(
-        7.2, ge=1.5, le=100, description="looks to aim at where EXPECTED_SECONDS are known"
+        7.2,
+        ge=1.5,
+        le=100,
+        description="looks to aim at where durations are known and work waits for the slot",
+    )
+    idle_looks_per_task: float = Field(
+        5, ge=1.5, le=100, description="looks to aim at where no work waits for the slot"
     )
     look_lease_seconds: Seconds = Field(
         12, description="a look not answered by then may be made by another process"
     )
     first_look_seconds: Seconds = Field(
-        2, description="from acceptance to the first look, where nothing is expected"
+        2, description="from acceptance to the first look, where no duration is known"
     )
-    longest_look_seconds: Seconds = Field(15, description="the longest time between two looks")
-    looks_at_once: int = Field(64, ge=1, le=1000, description="looks under way in one process")
+    longest_look_seconds: Seconds = Field(
+        15, description="the longest time between two looks there, and past the longest known"
+    )
+    looks_at_once: int = Field(256, ge=1, le=1000, description="looks under way in one process")
+    looks_per_account: int = Field(
+        8, ge=1, le=1000, description="of these, at the tasks of one account"
+    )
     retention_seconds: Seconds = Field(
         7 * 86400, description="how long an ended task can be asked for"
     )

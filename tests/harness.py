@@ -131,6 +131,10 @@ class Vendor:
     def fault(self, **rule: Any) -> None:
         self._http.post("/faults", json={"rules": [rule]}).raise_for_status()
 
+    def fired(self) -> int:
+        """How often the faults that are there have hit."""
+        return sum(rule["fired"] for rule in self._get("/faults"))
+
     def no_faults(self) -> None:
         self._http.delete("/faults").raise_for_status()
 
@@ -142,8 +146,9 @@ class Vendor:
     def forget(self) -> None:
         self._http.post("/reset").raise_for_status()
 
-    def end_all(self) -> None:
-        self._http.post("/end", json={}).raise_for_status()
+    def end_all(self, **which: Any) -> None:
+        """End what runs, or what of it is meant: end_all(account="main")."""
+        self._http.post("/end", json=which).raise_for_status()
 
     def close(self) -> None:
         self._http.close()

@@ -33,6 +33,7 @@ class Suite(Enum):
     VENDORS = ("-m", "pytest", "-q", "-x", "tests/dialects", "tests/test_both_vendors.py")
     WAITS = ("-m", "pytest", "-q", "-x", "tests/api/test_waiting_for_the_end.py")
     CONTENT = ("-m", "pytest", "-q", "-x", "tests/api/test_content.py")
+    LOOKS = ("-m", "pytest", "-q", "-x", "tests/lifecycle", "-k", "look or turn")
     SOAK = ("-m", "tests.soak", "--tasks", "200", "--seed", "7")
 
 
@@ -248,6 +249,34 @@ MUTANTS = [
         "  if not task[at] then return 'over' end\n",
         "  if not task[at] then return 'yours' end\n",
         Suite.CONTENT,
+    ),
+    Mutant(
+        "a duration is not kept by its form",
+        f"{LUA}/settle.lua",
+        "{of_model, of_model .. ':' .. task.form}",
+        "{of_model}",
+        Suite.STATE_MACHINE,
+    ),
+    Mutant(
+        "what the first look found is taken to have ended just then",
+        "gateway/domain/learning.py",
+        "Seen(max(0.0, by - max(stretch, by * _RESOLUTION)), by)",
+        "Seen(by * (1 - _RESOLUTION), by)",
+        Suite.LOOKS,
+    ),
+    Mutant(
+        "what the first look found may have ended at any time before",
+        "gateway/domain/learning.py",
+        "Seen(max(0.0, by - max(stretch, by * _RESOLUTION)), by)",
+        "Seen(0.0, by)",
+        Suite.LOOKS,
+    ),
+    Mutant(
+        "one account may have every look",
+        "gateway/lifecycle/turns.py",
+        "if self._under_way[account] < self._per_account:",
+        "if True:",
+        Suite.LOOKS,
     ),
 ]
 

@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 from starlette.requests import Request
 
 from gateway.api.deps import Services, caller
-from gateway.domain.catalog import ModelSpec
 from gateway.domain.ports import ClassLimits, TeamLimits
 from gateway.domain.submission import QueueBounds
 
@@ -27,7 +26,8 @@ def router(services: Services) -> APIRouter:
                 "slots": {"limit": own.cap, "in_flight": own.in_flight},
                 "queue": _queue(own, services.queue_bounds),
                 "models": [
-                    _model(spec, limits) for spec, limits in zip(models, own.classes, strict=True)
+                    _model(limits, spec.name, services.telling.durations.seconds_of(spec.name))
+                    for spec, limits in zip(models, own.classes, strict=True)
                 ],
             }
         )
@@ -44,12 +44,12 @@ def _queue(own: TeamLimits, bounds: QueueBounds) -> dict[str, int]:
     }
 
 
-def _model(spec: ModelSpec, limits: ClassLimits) -> dict[str, Any]:
+def _model(limits: ClassLimits, name: str, task_seconds: float) -> dict[str, Any]:
     """How a video of this model would stand that is submitted now."""
     place = limits.place
-    starts_in = 0 if place.position == 0 else place.starts_in_seconds(spec.task_seconds)
+    starts_in = 0 if place.position == 0 else place.starts_in_seconds(task_seconds)
     return {
-        "model": spec.name,
+        "model": name,
         "waiting": limits.waiting,
         "next_position": place.position,
         "estimated_start_seconds": starts_in,

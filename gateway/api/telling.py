@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 
 from gateway.dialects.contract import Told
-from gateway.domain.catalog import Catalog, ModelSpec
+from gateway.domain.catalog import Catalog
+from gateway.domain.durations import Expectation, Variant, form_of
 from gateway.domain.errors import UnknownModel
+from gateway.domain.ports import Durations
 from gateway.domain.submission import QueuePlace
 from gateway.domain.task import Status, Task
 from gateway.domain.video import Video
@@ -26,6 +28,7 @@ _POLLS = 10
 @dataclass(frozen=True, slots=True)
 class Telling:
     catalog: Catalog
+    durations: Durations
     public_url: str | None
     """How clients reach this gateway; None: as they say themselves (Host)."""
 
@@ -48,13 +51,13 @@ class Telling:
 
     def poll_headers(self, task: Task, place: QueuePlace | None) -> Mapping[str, str]:
         """When to ask again, for a task that is not over."""
-        spec = self._spec(task)
-        if task.as_told().ended or spec is None:
+        if task.as_told().ended or not self._offered(task):
             return {}
-        left = spec.task_seconds - self._running_seconds(task)
+        seconds = self._seconds(task)
+        left = seconds - self._running_seconds(task)
         if place is not None:
             left += self._starts_in(task, place) or 0
-        least = min(_LEAST_SECONDS, spec.task_seconds)
+        least = min(_LEAST_SECONDS, seconds)
         after = min(max(left / _POLLS, least), _MOST_SECONDS)
         return {
             "openai-poll-after-ms": str(round(after * 1000)),
@@ -64,9 +67,10 @@ class Telling:
     def _progress(self, task: Task) -> int:
         if task.status is Status.COMPLETED:
             return 100
-        spec = self._spec(task)
-        running = self._running_seconds(task)
-        return spec.progress(running) if spec and not task.ended else 0
+        expected = self._expected(task)
+        if task.ended or expected is None:
+            return 0
+        return expected.progress(self._running_seconds(task))
 
     def _videos(self, request: Request, task: Task) -> tuple[Video, ...]:
         now = time.time()
@@ -83,14 +87,29 @@ class Telling:
         )
 
     def _starts_in(self, task: Task, place: QueuePlace) -> int | None:
-        spec = self._spec(task)
-        return None if spec is None else place.starts_in_seconds(spec.task_seconds)
+        """By what holds the slots now: other tasks, of whatever form."""
+        if not self._offered(task):
+            return None
+        return place.starts_in_seconds(self.durations.seconds_of(task.request.model))
 
-    def _spec(self, task: Task) -> ModelSpec | None:
+    def _seconds(self, task: Task) -> float:
+        """How long it holds its slot, once it has one."""
+        expected = self._expected(task)
+        return expected.seconds if expected else self.durations.seconds_of(task.request.model)
+
+    def _expected(self, task: Task) -> Expectation | None:
+        """What is expected of a task that has a vendor."""
+        if task.provider is None or not self._offered(task):
+            return None
+        return self.durations.of(Variant(task.provider, task.request.model, form_of(task.request)))
+
+    def _offered(self, task: Task) -> bool:
+        """False if its model was taken out of the settings."""
         try:
-            return self.catalog.find(task.request.model)
+            self.catalog.find(task.request.model)
         except UnknownModel:
-            return None  # it was taken out of the settings
+            return False
+        return True
 
     @staticmethod
     def _running_seconds(task: Task) -> float:

@@ -9,9 +9,6 @@ from types import MappingProxyType
 from gateway.domain.errors import InvalidField, MissingField, PromptTooLong, UnknownModel
 from gateway.domain.video import VideoRequest
 
-# No vendor publishes how long a video takes; users tell of one to a few minutes.
-_ASSUMED_SECONDS = 60.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
@@ -31,15 +28,6 @@ class ModelSpec:
     max_prompt_characters: int = 512
     expected_seconds: tuple[float, float] | None = None
     """The shortest and the longest that a vendor usually takes; None: nobody said."""
-
-    @property
-    def task_seconds(self) -> float:
-        """How long a task holds its slot, for estimates."""
-        return sum(self.expected_seconds) / 2 if self.expected_seconds else _ASSUMED_SECONDS
-
-    def progress(self, running_seconds: float) -> int:
-        """How far a task that runs for so long is thought to be: 0 to 99."""
-        return min(99, int(100 * max(0.0, running_seconds) / self.task_seconds))
 
     def check(self, request: VideoRequest) -> None:
         """Refuse what this model cannot make.

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from gateway.domain.account import Account, ApiKey
+from gateway.domain.durations import Expectation, Variant
 from gateway.domain.provider_answers import LookAnswer, Rest, SubmitAnswer
 from gateway.domain.submission import QueuePlace, Submission
 from gateway.domain.task import Claim, Task, TaskError
@@ -78,9 +79,11 @@ class DueLook:
     account: str
     api_key_id: str
     provider_task_id: str
-    model: str
+    variant: Variant
     age_seconds: float
     """Since the vendor accepted it."""
+    work_waits: bool
+    """Whether something waits in the queue that could take its slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,18 @@ class Renewal(StrEnum):
     """It was asked before."""
 
 
+class Durations(Protocol):
+    """How long tasks take, by what was seen of them. From memory: it neither waits nor fails."""
+
+    def of(self, variant: Variant) -> Expectation:
+        """What is known of just such tasks, else of the model there, else what is assumed."""
+        ...
+
+    def seconds_of(self, model: str) -> float:
+        """How long a task of this model holds a slot, on average."""
+        ...
+
+
 class Endings(Protocol):
     """Tells of ends, whichever process saw them."""
 
@@ -235,14 +250,23 @@ class Tasks(Protocol):
         claim_number: int,
         ending: tuple[Video, ...] | TaskError,
         model: str | None,
-    ) -> tuple[bool, tuple[Claim, ...]]: ...
+        age_seconds: float | None = None,
+    ) -> tuple[bool, tuple[Claim, ...]]:
+        """`age_seconds` is that of the look that found the end; None if none did."""
+        ...
 
     async def claim_waiting(self, most: int) -> tuple[Claim, ...]: ...
 
     async def take_due(self, most: int) -> tuple[tuple[DueLook, ...], float | None]: ...
 
     async def look_again(
-        self, look: DueLook, delay_seconds: float, missing: bool
-    ) -> MissingSoFar: ...
+        self,
+        look: DueLook,
+        delay_seconds: float,
+        missing: bool,
+        running_seconds: float | None = None,
+    ) -> MissingSoFar:
+        """`running_seconds` is the age at which the vendor said that it runs; None: he did not."""
+        ...
 
     async def sweep(self, most: int) -> Swept: ...

@@ -93,6 +93,7 @@ class Task:
     claim_number: int = 0
     """How often a process was given the right to submit it; the number of the latest claim."""
     account: str | None = None
+    provider: str | None = None
     api_key_id: str | None = None
     provider_task_id: str | None = None
     served_model: str | None = None

@@ -17,17 +17,17 @@ from gateway.domain.errors import (
     NotFound,
     QueueFull,
     StoreUnavailable,
-    UnknownModel,
 )
 from gateway.domain.ports import (
     Admitted,
     CannotExpress,
+    Durations,
     NotAdmitted,
     NotAdmittedBecause,
     Tasks,
     TeamLimits,
 )
-from gateway.domain.submission import QueuePlace, Submission
+from gateway.domain.submission import Submission
 from gateway.domain.task import Task, new_task_id
 from gateway.domain.team import Team
 from gateway.domain.video import VideoRequest
@@ -47,6 +47,7 @@ class Admission:
         catalog: Catalog,
         tasks: Tasks,
         dispatcher: Dispatcher,
+        durations: Durations,
         providers: Mapping[str, CannotExpress],
         accounts: Mapping[str, Account],
     ) -> None:
@@ -54,6 +55,7 @@ class Admission:
         self._catalog = catalog
         self._tasks = tasks
         self._dispatcher = dispatcher
+        self._durations = durations
         self._providers = providers
         self._accounts = accounts
 
@@ -83,7 +85,7 @@ class Admission:
             raise AdmissionUnanswered(error.message) from error
         self._dispatcher.dispatch(answer.claims, known={task_id: request})
         if isinstance(answer, NotAdmitted):
-            raise _refusal(answer, spec)
+            raise _refusal(answer, self._durations.seconds_of(spec.name))
         task = answer.task
         what = "is asked for again" if answer.replayed else str(task.status)
         log.info("task %s of %s %s (%s)", task.id, team.name, what, task_class)
@@ -100,14 +102,6 @@ class Admission:
         if after is None:
             raise NotFound("there is no such task")
         return after
-
-    def starts_in_seconds(self, task: Task, place: QueuePlace) -> int | None:
-        """An estimate of when a queued task will be submitted; None if nobody can tell."""
-        try:
-            spec = self._catalog.find(task.request.model)
-        except UnknownModel:
-            return None  # it was taken out of the settings
-        return place.starts_in_seconds(spec.task_seconds)
 
     async def limits(self, team: Team) -> tuple[TeamLimits, tuple[ModelSpec, ...]]:
         """What a team has and may have, and the models that its `classes` are of, in order."""
@@ -145,13 +139,13 @@ def _class(spec: ModelSpec, providers: list[str]) -> str:
     return f"{spec.name}@{'+'.join(providers)}"
 
 
-def _refusal(answer: NotAdmitted, spec: ModelSpec) -> GatewayError:
+def _refusal(answer: NotAdmitted, task_seconds: float) -> GatewayError:
     if answer.because is NotAdmittedBecause.OTHER_BODY:
         return IdempotencyKeyReused(
             "this idempotency key (Idempotency-Key, or request_id) was used for another request; "
             "take a new one for a new video"
         )
-    wait = answer.place.starts_in_seconds(spec.task_seconds) if answer.place else None
+    wait = answer.place.starts_in_seconds(task_seconds) if answer.place else None
     after = min(max(wait or _LONGEST_RETRY_AFTER_SECONDS, 1), _LONGEST_RETRY_AFTER_SECONDS)
     if answer.because is NotAdmittedBecause.FULL:
         return QueueFull("the queue is full; try again later", retry_after_seconds=after)

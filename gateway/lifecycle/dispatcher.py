@@ -11,6 +11,7 @@ from functools import partial
 from types import MappingProxyType
 
 from gateway.domain.account import Account, ApiKey
+from gateway.domain.durations import Variant, form_of
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.ports import Provider, Tasks
 from gateway.domain.provider_answers import Accepted, Lost, Refused, Rest, SubmitAnswer
@@ -144,7 +145,7 @@ class Dispatcher:
         except _Unsent as error:
             log.warning("task %s was not sent: %s", claim.task_id, error)
             return await self._tasks.give_back(claim, None, str(error), hand_on=not self._stopping)
-        return await self._record(claim, account, request.model, answer)
+        return await self._record(claim, account, request, answer)
 
     async def _mark(self, claim: Claim, key: ApiKey) -> None:
         """Mark the task `sending`: the last that is done before the first byte leaves.
@@ -162,11 +163,12 @@ class Dispatcher:
         log.info("task %s goes to %s (claim %d)", claim.task_id, claim.account, claim.number)
 
     async def _record(
-        self, claim: Claim, account: Account, model: str, answer: SubmitAnswer
+        self, claim: Claim, account: Account, request: VideoRequest, answer: SubmitAnswer
     ) -> tuple[Claim, ...]:
         match answer:
             case Accepted(provider_task_id, served_model):
-                first_look = self._schedule.first(model)
+                variant = Variant(account.provider, request.model, form_of(request))
+                first_look = self._schedule.first(variant)
                 log.info("task %s is %s at %s", claim.task_id, provider_task_id, account.name)
                 recorded, claims = await until_stored(
                     lambda: self._tasks.record_accepted(

@@ -1,61 +1,69 @@
-"""When to look at a task: where a look is likeliest to find its end."""
+"""When to look at a task: where a look is likeliest to find its end, and oftener when it pays."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from gateway.domain.durations import Expectation, Variant
+from gateway.domain.ports import Durations
+from gateway.lifecycle.look_plan import LookPlan
 
-# Without knowledge, ever more seldom as a task grows older; so as well past the longest expected.
+# Where nothing is known, ever more seldom as a task grows older.
 _SHARE_OF_AGE = 0.2
-# Towards the longest expected time the gaps shrink to nothing; a tenth of the widest is enough.
+# No two looks at a task are closer than this share of the first wait.
 _SMALLEST_GAP = 0.1
+# A caller may wait for the end even where no work waits for the slot: half of the ends are known
+# within a tenth of the duration.
+_LATEST_SHARE = 0.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LookSchedule:
-    """Seconds from one look at a task to the next.
+    """Seconds from one look at a task to the next, by what is known of such tasks.
 
-    Where a model's shortest and longest time are known, a and b, no look is made before a, and
-    between them the gaps are proportional to sqrt(b - age). Of all schedules with so many looks
-    that one wastes the least slot time, if ends are evenly spread: the rate at which tasks end
-    among those still running is 1 / (b - age), and the best density of looks is its square root.
-    Their number is what the factor is chosen by, so a model that takes twice as long costs no
-    more looks. `python -m bench.looks` shows looks against wasted time.
+    A slot that comes free is worth something if work waits for it: then the aim is
+    `looks_per_task`, else `idle_looks_per_task`. Where nothing is known one schedule does for both.
     """
 
-    expected_seconds: Mapping[str, tuple[float, float]]
-    """By model: the shortest and the longest that a task usually takes."""
-    looks_per_task: float
-    """To aim at, on average, where the above is known."""
-    first_seconds: float
-    """From acceptance to the first look, where it is not."""
-    longest_seconds: float
+    def __init__(
+        self,
+        durations: Durations,
+        *,
+        looks_per_task: float,
+        idle_looks_per_task: float,
+        first_seconds: float,
+        longest_seconds: float,
+    ) -> None:
+        """`first_seconds` is from acceptance to the first look, where nothing is known;
+        `longest_seconds` bounds the gaps there, and past the longest duration known."""
+        self._durations = durations
+        self._looks_per_task = looks_per_task
+        self._idle_looks_per_task = min(idle_looks_per_task, looks_per_task)
+        self._first_seconds = first_seconds
+        self._longest_seconds = longest_seconds
+        # Made anew only when what is known has changed, which shows by its being another object.
+        self._plans: dict[Variant, tuple[Expectation, LookPlan, LookPlan]] = {}
 
-    def first(self, model: str) -> float:
+    def first(self, variant: Variant) -> float:
         """From acceptance to the first look."""
-        expected = self.expected_seconds.get(model)
-        if expected is None:
-            return self.first_seconds
-        return expected[0] + self._gap(expected, expected[0])
+        return self.delay(variant, 0.0, work_waits=True)
 
-    def delay(self, model: str, age_seconds: float) -> float:
+    def delay(self, variant: Variant, age_seconds: float, *, work_waits: bool) -> float:
         """From a look at a task of this age to the next."""
-        expected = self.expected_seconds.get(model)
-        if expected is None:
-            wanted = max(age_seconds * _SHARE_OF_AGE, self.first_seconds)
-        elif age_seconds < expected[0]:
-            return self.first(model) - age_seconds
-        else:
-            late = max(0.0, age_seconds - expected[1])
-            wanted = self._gap(expected, age_seconds) + late * _SHARE_OF_AGE
-        return min(wanted, self.longest_seconds)
+        expected = self._durations.of(variant)
+        if expected.guessed:
+            wanted = max(age_seconds * _SHARE_OF_AGE, self._first_seconds)
+            return min(wanted, self._longest_seconds)
+        busy, idle = self._plans_for(variant, expected)
+        return (busy if work_waits else idle).next_age(age_seconds) - age_seconds
 
-    def _gap(self, expected: tuple[float, float], age_seconds: float) -> float:
-        shortest, longest = expected
-        left = max(0.0, longest - age_seconds)
-        # The factor that makes their number: the mean of their density over the tasks that still
-        # run. A quarter, because gaps are whole (counted for 2 to 15 looks a task).
-        widest = 2 / 3 * (longest - shortest) / (self.looks_per_task - 0.25)
-        gap = widest * math.sqrt(left / (longest - shortest)) if longest > shortest else 0.0
-        return max(gap, widest * _SMALLEST_GAP, self.first_seconds * _SMALLEST_GAP)
+    def _plans_for(self, variant: Variant, expected: Expectation) -> tuple[LookPlan, LookPlan]:
+        made = self._plans.get(variant)
+        if made is None or made[0] is not expected:
+            smallest = self._first_seconds * _SMALLEST_GAP
+            bounds = {"smallest_gap": smallest, "longest_late_gap": self._longest_seconds}
+            busy = LookPlan(expected, looks=self._looks_per_task, **bounds)
+            idle = LookPlan(
+                expected, looks=self._idle_looks_per_task, latest_share=_LATEST_SHARE, **bounds
+            )
+            if idle.looks_a_task() > busy.looks_a_task():
+                idle = busy
+            made = self._plans[variant] = (expected, busy, idle)
+        return made[1], made[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from gateway.domain.ports import DueLook, MissingSoFar, Tasks
 from gateway.domain.provider_answers import (
@@ -15,11 +16,13 @@ from gateway.domain.provider_answers import (
     Succeeded,
 )
 from gateway.domain.task import TaskError
+from gateway.domain.video import Video
 from gateway.lifecycle.dispatcher import Dispatcher
 from gateway.lifecycle.look_schedule import LookSchedule
 from gateway.lifecycle.looks import Looks
 from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.settlement import Settlement
+from gateway.lifecycle.turns import TakenLook, Turns
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +46,18 @@ class Poller:
         dispatcher: Dispatcher,
         looks: Looks,
         schedule: LookSchedule,
+        turns: Turns,
         *,
         at_once: int,
         missing_seconds: float,
     ) -> None:
+        """`at_once` bounds the looks under way; those that wait for a turn are not among them."""
         self._tasks = tasks
         self._settlement = settlement
         self._dispatcher = dispatcher
         self._looks = looks
         self._schedule = schedule
+        self._turns = turns
         self._at_once = at_once
         self._missing_seconds = missing_seconds
         self._running: set[asyncio.Task[None]] = set()
@@ -64,50 +70,72 @@ class Poller:
             return 0.0
         looks, next_due = await self._tasks.take_due(room)
         for look in looks:
-            running = asyncio.create_task(self._look(look), name=f"look at {look.task_id}")
-            self._running.add(running)
-            running.add_done_callback(self._running.discard)
+            taken = TakenLook(look)
+            if self._turns.ask(taken):
+                self._start(taken)
         return _LONGEST_PAUSE_SECONDS if next_due is None else min(next_due, _LONGEST_PAUSE_SECONDS)
 
     async def drain(self) -> None:
         """Wait for the looks that are under way."""
+        self._turns.drop_all()
         if self._running:
             await asyncio.wait(self._running)
 
-    async def _look(self, look: DueLook) -> None:
+    def _start(self, taken: TakenLook) -> None:
+        running = asyncio.create_task(self._look(taken), name=f"look at {taken.look.task_id}")
+        self._running.add(running)
+        running.add_done_callback(partial(self._ended, taken.look.account))
+
+    def _ended(self, account: str, running: asyncio.Task[None]) -> None:
+        self._running.discard(running)
+        if (taken := self._turns.pass_on(account)) is not None:
+            self._start(taken)
+
+    async def _look(self, taken: TakenLook) -> None:
+        look, asked_at = taken.look, taken.task_age_seconds
         try:
             answer = await self._looks.ask(look.account, look.api_key_id, look.provider_task_id)
-            await self._take_in(look, answer)
+            await self._take_in(taken, answer, asked_at)
         except Exception:
             # Nobody said when to look again, so it is due when the look's lease runs out.
             log.exception("task %s: a look failed", look.task_id)
 
-    async def _take_in(self, look: DueLook, answer: LookAnswer) -> None:
+    async def _take_in(self, taken: TakenLook, answer: LookAnswer, asked_at: float) -> None:
+        """`asked_at` and the like are ages of the task: it ran when asked, or was over by now."""
+        look, now = taken.look, taken.task_age_seconds
         match answer:
             case Succeeded(videos, model):
-                claims = await self._settlement.settle(
-                    look.task_id, look.claim_number, videos, model
-                )
-                self._dispatcher.dispatch(claims)
+                await self._settle(look, videos, model, now)
             case Failed(error):
-                claims = await self._settlement.settle(look.task_id, look.claim_number, error)
-                self._dispatcher.dispatch(claims)
+                await self._settle(look, error, None, now)
             case Missing(reason):
                 log.warning("task %s: %s", look.task_id, reason)
-                await self._missing(look)
+                so_far = await self._again(look, now, missing=True)
+                if so_far.times >= _MISSING_TIMES and so_far.seconds >= self._missing_seconds:
+                    await self._settle(look, _PROVIDER_TASK_LOST, None, None)
+            case Running(None):
+                await self._again(look, now, running_at=asked_at)
             case Running(doubt) | KeyRefused(doubt):
-                if doubt:
-                    log.warning("task %s: taken as still running: %s", look.task_id, doubt)
-                await self._again(look, missing=False)
+                log.warning("task %s: taken as still running: %s", look.task_id, doubt)
+                await self._again(look, now)
 
-    async def _missing(self, look: DueLook) -> None:
-        so_far = await self._again(look, missing=True)
-        if so_far.times >= _MISSING_TIMES and so_far.seconds >= self._missing_seconds:
-            claims = await self._settlement.settle(
-                look.task_id, look.claim_number, _PROVIDER_TASK_LOST
-            )
-            self._dispatcher.dispatch(claims)
+    async def _settle(
+        self,
+        look: DueLook,
+        ending: tuple[Video, ...] | TaskError,
+        model: str | None,
+        age: float | None,
+    ) -> None:
+        claims = await self._settlement.settle(look.task_id, look.claim_number, ending, model, age)
+        self._dispatcher.dispatch(claims)
 
-    async def _again(self, look: DueLook, *, missing: bool) -> MissingSoFar:
-        delay = self._schedule.delay(look.model, look.age_seconds)
-        return await until_stored(lambda: self._tasks.look_again(look, delay, missing))
+    async def _again(
+        self,
+        look: DueLook,
+        age: float,
+        *,
+        missing: bool = False,
+        running_at: float | None = None,
+    ) -> MissingSoFar:
+        delay = self._schedule.delay(look.variant, age, work_waits=look.work_waits)
+        return await until_stored(lambda: self._tasks.look_again(look, delay, missing, running_at))

@@ -24,10 +24,14 @@ class Settlement:
         claim_number: int,
         ending: tuple[Video, ...] | TaskError,
         model: str | None = None,
+        age_seconds: float | None = None,
     ) -> tuple[Claim, ...]:
-        """End the task with its videos or an error; return whom its slot went to."""
+        """End the task with its videos or an error; return whom its slot went to.
+
+        `age_seconds` is that of the look that found the end; None if none did.
+        """
         first, claims = await until_stored(
-            lambda: self._tasks.settle(task_id, claim_number, ending, model)
+            lambda: self._tasks.settle(task_id, claim_number, ending, model, age_seconds)
         )
         if first:
             how = f"failed: {ending.code}" if isinstance(ending, TaskError) else "completed"

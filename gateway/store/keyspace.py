@@ -37,6 +37,8 @@
 | troubles                        | hash   | account -> what went wrong last     | permanent       |
 | turns                           | hash   | lanes and keys -> their last turn   | permanent       |
 | turn                            | string | the last turn given                 | permanent       |
+| durations:<provider>:<model>    | list   | the latest ends, as looks saw them  | permanent       |
+| durations:<...>:<form>          | list   | the same of one form of its videos  | permanent       |
 | caps                            | hash   | team -> tasks in flight             | permanent       |
 | weights                         | hash   | team -> its share, by proportion    | permanent       |
 | order                           | string | the last order number given         | permanent       |
@@ -44,7 +46,8 @@
 "Retention" counts from a task's end; until then its record has no lifetime. `events` is a
 channel, not a key: what pool.lua tells all processes. Images of a task
 that was never admitted go after ten minutes. The permanent ones are bounded by the settings.
-A class is `<model>@<provider>+<provider>`. Members and fields never hold a secret.
+A class is `<model>@<provider>+<provider>`; a form of a video is `<size>:<quality>:<seconds>`, of
+what the catalogue offers, with `-` for what was not said. Members and fields never hold a secret.
 
 Nothing that a task needs has a lifetime of the server's: that would run on a clock that jumps.
 What is kept for a time has its end in a zset, on the logical clock of pool.lua, and the sweeper
@@ -72,6 +75,7 @@ PERMANENT = (
     "troubles",
     "turns",
     "turn",
+    "durations:*",
     "caps",
     "weights",
     "order",
@@ -121,6 +125,10 @@ class Keyspace:
 
     def breaker(self, account: str, model: str) -> str:
         return self._key("breaker", account, model)
+
+    def durations(self, *of: str) -> str:
+        """Of a provider, a model, and a form of its videos where one is meant."""
+        return self._key("durations", *of)
 
     def places(self, team: str) -> str:
         return self._key("places", team)

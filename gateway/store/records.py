@@ -40,6 +40,7 @@ def task_from_record(task_id: str, record: dict[str, str]) -> Task:
         created_ms=int(record["created_ms"]),
         claim_number=int(record["claim"]),
         account=record.get("account"),
+        provider=record.get("provider"),
         api_key_id=record.get("api_key_id"),
         provider_task_id=record.get("provider_task_id"),
         served_model=record.get("served_model") or None,

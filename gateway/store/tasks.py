@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gateway.domain.durations import Variant, form_of
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.ports import (
     Admitted,
@@ -169,7 +170,13 @@ class TaskStore:
             "bytes_most": self._bounds.bytes,
             "team_bytes_most": self._bounds.team_bytes,
         }
-        fields = {"team": team, "class": task_class, "request": said, "price_fen": str(price_fen)}
+        fields = {
+            "team": team,
+            "class": task_class,
+            "form": form_of(request),
+            "request": said,
+            "price_fen": str(price_fen),
+        }
         flat = [part for pair in fields.items() for part in pair]
         word, its_id, record, claims, place = await self._run(
             "admit", task_id, json.dumps(terms), *flat
@@ -337,14 +344,19 @@ class TaskStore:
         claim_number: int,
         ending: tuple[Video, ...] | TaskError,
         model: str | None,
+        age_seconds: float | None = None,
     ) -> tuple[bool, tuple[Claim, ...]]:
-        """End the task. The first part of the answer is True for exactly one caller."""
+        """End the task. The first part of the answer is True for exactly one caller.
+
+        `age_seconds` is that of the look that found the end, from which durations are learned.
+        """
         status = Status.FAILED if isinstance(ending, TaskError) else Status.COMPLETED
         ended, claims = await self._run(
             "settle",
             task_id,
             claim_number,
             status,
+            _ms_or_nothing(age_seconds),
             *ending_fields(ending),
             *(["served_model", model] if model else []),
         )
@@ -356,23 +368,24 @@ class TaskStore:
     async def take_due(self, most: int) -> tuple[tuple[DueLook, ...], float | None]:
         """Tasks to look at now, and seconds until the next one is due (None: none is)."""
         next_ms, *taken = await self._run("take_due", most)
-        looks = tuple(
-            DueLook(
-                task_id=task_id,
-                claim_number=int(number),
-                account=account,
-                api_key_id=api_key_id,
-                provider_task_id=provider_task_id,
-                model=task_class.rpartition("@")[0],
-                age_seconds=age_ms / 1000,
-            )
-            for task_id, number, account, api_key_id, provider_task_id, task_class, age_ms in taken
-        )
+        looks = tuple(_due_look(*fields) for fields in taken)
         return looks, None if next_ms < 0 else next_ms / 1000
 
-    async def look_again(self, look: DueLook, delay_seconds: float, missing: bool) -> MissingSoFar:
+    async def look_again(
+        self,
+        look: DueLook,
+        delay_seconds: float,
+        missing: bool,
+        running_seconds: float | None = None,
+    ) -> MissingSoFar:
+        """Say when the next look is due, and at which age the vendor said that it runs."""
         times, for_ms = await self._run(
-            "look_again", look.task_id, look.claim_number, _ms(delay_seconds), int(missing)
+            "look_again",
+            look.task_id,
+            look.claim_number,
+            _ms(delay_seconds),
+            int(missing),
+            _ms_or_nothing(running_seconds),
         )
         return MissingSoFar(times, for_ms / 1000)
 
@@ -398,6 +411,35 @@ class TaskStore:
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def _due_look(
+    task_id: str,
+    claim_number: str,
+    account: str,
+    api_key_id: str,
+    provider_task_id: str,
+    task_class: str,
+    provider: str,
+    form: str,
+    age_ms: int,
+    work_waits: int,
+) -> DueLook:
+    """In the order in which take_due.lua tells them."""
+    return DueLook(
+        task_id=task_id,
+        claim_number=int(claim_number),
+        account=account,
+        api_key_id=api_key_id,
+        provider_task_id=provider_task_id,
+        variant=Variant(provider, task_class.rpartition("@")[0], form),
+        age_seconds=age_ms / 1000,
+        work_waits=bool(work_waits),
+    )
+
+
+def _ms_or_nothing(seconds: float | None) -> int | str:
+    return "" if seconds is None else _ms(seconds)
 
 
 def _place(flat: list[int]) -> QueuePlace | None:

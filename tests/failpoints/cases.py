@@ -29,6 +29,7 @@ STORE_CALLS: dict[str, Scenario] = {
     "give_back": scenarios.REFUSED,
     "take_due": scenarios.RUNNING,
     "look_again": scenarios.MISREAD,
+    "read_durations": scenarios.MISREAD,
     "settle": scenarios.PLAIN,
     "sweep": scenarios.ABANDONED,
 }

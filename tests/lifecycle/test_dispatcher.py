@@ -19,6 +19,7 @@ from gateway.lifecycle.settlement import Settlement
 from gateway.providers.bigmodel import BigModel
 from gateway.providers.http import open_provider_http
 from gateway.store.connection import Store
+from gateway.store.durations import DurationStore
 from gateway.store.lanes import LaneRules
 from gateway.store.slots import SlotStore
 from gateway.store.tasks import TaskStore
@@ -71,7 +72,11 @@ async def _submitted(
     assert isinstance(admitted, Admitted)
     stumbling = Stumbling(tasks, step, late_seconds=late_seconds)
     schedule = LookSchedule(
-        expected_seconds={}, looks_per_task=7, first_seconds=HOUR, longest_seconds=HOUR
+        DurationStore(store, Catalog(), ["bigmodel"]),
+        looks_per_task=7,
+        idle_looks_per_task=5,
+        first_seconds=HOUR,
+        longest_seconds=HOUR,
     )
     async with open_provider_http(submit_seconds=5, looks_at_once=1) as http:
         dispatcher = Dispatcher(

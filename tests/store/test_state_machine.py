@@ -42,6 +42,8 @@ from redis.asyncio import Redis
 
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.catalog import Catalog, ModelSpec
+from gateway.domain.durations import Variant, form_of
+from gateway.domain.learning import KEPT
 from gateway.domain.ports import Admitted, DueLook, NotAdmittedBecause
 from gateway.domain.provider_answers import Rest
 from gateway.domain.submission import Overflow, QueueBounds, QueuePlace, Submission
@@ -119,6 +121,7 @@ for _, name in ipairs(redis.call('KEYS', KEYS[1] .. ':*')) do
   if kind == 'hash' then value = redis.call('HGETALL', name)
   elseif kind == 'set' then value = redis.call('SMEMBERS', name)
   elseif kind == 'zset' then value = redis.call('ZRANGE', name, 0, -1, 'WITHSCORES')
+  elseif kind == 'list' then value = redis.call('LRANGE', name, 0, -1)
   elseif kind == 'stream' then value = redis.call('XRANGE', name, '-', '+')
   else value = redis.call('GET', name) end
   all[#all + 1] = {name:sub(#KEYS[1] + 2), kind, value, redis.call('PTTL', name)}
@@ -202,6 +205,8 @@ class Expected:
     """When its lease, its hold or its time until the next look is over."""
     drops: int = 0
     running_since: int = 0
+    running_ms: int = 0
+    """The age at which it was last said to run."""
     provider_task_id: str | None = None
     missing: int = 0
     missing_since: int = 0
@@ -286,6 +291,8 @@ class Life(RuleBasedStateMachine):
         key_ids = {name: key.id for name, key in KEYS.items()}
         self.rests = Rests(RULES, PROVIDERS, key_ids)
         self.ledger: list[Entry] = []
+        self.durations: dict[str, list[str]] = {}
+        """What is kept of how long tasks took, latest first."""
         self.audited = 0
 
         self.limits = Limits()
@@ -308,6 +315,7 @@ class Life(RuleBasedStateMachine):
         task_class=st.sampled_from(CLASSES),
         prompt=st.sampled_from(("sunrise", "日落")),
         image=st.booleans(),
+        length=st.sampled_from((None, 5)),
         key=st.sampled_from((None, None, None, "header 1", "header 2")),
         overflow=st.sampled_from((None, None, Overflow.QUEUE, Overflow.REJECT)),
         patience=st.sampled_from((None, None, 20.0)),
@@ -320,6 +328,7 @@ class Life(RuleBasedStateMachine):
         task_class: str,
         prompt: str,
         image: bool,
+        length: int | None,
         key: str | None,
         overflow: Overflow | None,
         patience: float | None,
@@ -327,7 +336,10 @@ class Life(RuleBasedStateMachine):
     ) -> None:
         submission = Submission(
             request=VideoRequest(
-                model=task_class.partition("@")[0], prompt=prompt, images=(IMAGE,) if image else ()
+                model=task_class.partition("@")[0],
+                prompt=prompt,
+                images=(IMAGE,) if image else (),
+                duration_seconds=length,
             ),
             overflow=overflow,
             queue_timeout_seconds=patience,
@@ -461,16 +473,21 @@ class Life(RuleBasedStateMachine):
     def step_out_of_turn(self, data: st.DataObject, process: int) -> None:
         """Whoever has a claim, old or new, makes a step that must come to nothing now."""
         claim, name = data.draw(st.sampled_from([*self._idle_steps()]))
-        look = DueLook(claim.task_id, claim.number, claim.account, "key-id", "no-such", "both", 1.0)
+        variant = Variant(PROVIDERS[claim.account], "both")
+        look = DueLook(
+            *(claim.task_id, claim.number, claim.account, "key-id", "no-such"),
+            *(variant, 1.0, False),
+        )
         steps: dict[str, Callable[[], object]] = {
             "mark": lambda: self._mark_sending(process, claim),
             "accepted": lambda: self._record_accepted(process, claim, f"vendor-{claim.request_id}"),
             "accepted as another": lambda: self._record_accepted(process, claim, "no-such"),
             "lost": lambda: self._record_lost(process, claim),
             "give back": lambda: self._give_back(process, claim, Rest.OVERLOAD, True),
-            "complete": lambda: self._settle(process, claim, VIDEOS),
+            "complete": lambda: self._settle(process, claim, VIDEOS, age_ms=HOUR),
             "fail": lambda: self._settle(process, claim, REFUSAL),
             "look again": lambda: self._look_again(process, look, True),
+            "look again, it runs": lambda: self._look_again(process, look, False, running_ms=HOUR),
         }
         before = self._read_all()
         steps[name]()
@@ -501,13 +518,17 @@ class Life(RuleBasedStateMachine):
         """Ask the vendor, who may be behind or say that he knows no such task; tell the store."""
         process, look = seen = data.draw(st.sampled_from(self.looks))
         attempt = self.vendor.attempts[look.provider_task_id]
+        age_ms = round(look.age_seconds * 1000)
         if attempt.state is State.RUNNING or lags or missing:
-            self._look_again(process, look, missing)
+            running_ms = None if missing else age_ms
+            self._look_again(process, look, missing, running_ms)
             if reply is Reply.ASKED_TWICE:
-                self._look_again(process, look, missing)
+                self._look_again(process, look, missing, running_ms)
         else:
             ending = VIDEOS if attempt.state is State.SUCCEEDED else REFUSAL
-            self._repeat(process, reply, lambda: self._settle(process, attempt.claim, ending)[1])
+            self._repeat(
+                process, reply, lambda: self._settle(process, attempt.claim, ending, age_ms)[1]
+            )
         if reply is not Reply.LOST:
             self.looks.remove(seen)
 
@@ -724,7 +745,11 @@ class Life(RuleBasedStateMachine):
         return claims
 
     def _settle(
-        self, process: int, claim: Claim, ending: tuple[Video, ...] | TaskError
+        self,
+        process: int,
+        claim: Claim,
+        ending: tuple[Video, ...] | TaskError,
+        age_ms: int | None = None,
     ) -> tuple[bool, tuple[Claim, ...]]:
         task = self.tasks[claim.task_id]
         well = not isinstance(ending, TaskError)
@@ -733,13 +758,25 @@ class Life(RuleBasedStateMachine):
         if good:
             if task.status is Status.SENDING:
                 self.breakers.pop(task.lane, None)
+            if task.status is Status.IN_PROGRESS and age_ms is not None:
+                self._learn(task, age_ms)
             status = Status.COMPLETED if well else Status.FAILED
             self._end(task, status, "charged" if well else "free")
-        step = self.processes[process].settle(task.id, claim.number, ending, None)
+        age = None if age_ms is None else age_ms / 1000
+        step = self.processes[process].settle(task.id, claim.number, ending, None, age)
         ended, claims = self._call(step)
         assert ended == good
         self._agree(claims, most=2 if good else 0)
         return ended, claims
+
+    def _learn(self, task: Expected, age_ms: int) -> None:
+        """Once for all of the model's tasks there, and once for those of its form."""
+        if age_ms > task.running_ms:
+            assert task.account is not None
+            of_model = f"durations:{PROVIDERS[task.account]}:{task.model}"
+            for name in (of_model, f"{of_model}:{form_of(task.submission.request)}"):
+                kept = [f"{task.running_ms} {age_ms}", *self.durations.get(name, [])]
+                self.durations[name] = kept[:KEPT]
 
     def _take_due(self, process: int, most: int) -> tuple[DueLook, ...]:
         due = sorted((t.until, t.id) for t in self._in(Status.IN_PROGRESS) if t.until <= self.now)
@@ -752,10 +789,13 @@ class Life(RuleBasedStateMachine):
             (task.id, task.number) for task in taken
         ]
         for task, look in zip(taken, looks, strict=True):
-            assert (look.account, look.model) == task.lane
+            assert task.account is not None
+            variant = Variant(PROVIDERS[task.account], task.model, form_of(task.submission.request))
+            assert (look.account, look.variant) == (task.account, variant)
+            assert look.work_waits == self._work_waits(variant)
             assert (look.provider_task_id, look.api_key_id) == (
                 task.provider_task_id,
-                KEYS[task.lane[0]].id,
+                KEYS[task.account].id,
             )
             assert look.age_seconds == (self.now - task.running_since) / 1000
         untils = [t.until for t in self._in(Status.IN_PROGRESS)]
@@ -763,14 +803,18 @@ class Life(RuleBasedStateMachine):
         self._agree()
         return looks
 
-    def _look_again(self, process: int, look: DueLook, missing: bool) -> None:
+    def _look_again(
+        self, process: int, look: DueLook, missing: bool, running_ms: int | None = None
+    ) -> None:
         task = self.tasks[look.task_id]
         good = task.number == look.claim_number and task.status is Status.IN_PROGRESS
         if good:
             task.until = self.now + 8 * SECOND
             task.missing_since = task.missing_since if task.missing else self.now
             task.missing = task.missing + 1 if missing else 0
-        so_far = self._call(self.processes[process].look_again(look, 8, missing))
+            task.running_ms = max(task.running_ms, running_ms or 0)
+        running = None if running_ms is None else running_ms / 1000
+        so_far = self._call(self.processes[process].look_again(look, 8, missing, running))
         expected = (task.missing, self.now - task.missing_since) if good and missing else (0, 0)
         assert (so_far.times, so_far.seconds * 1000) == expected
         self._agree()
@@ -909,6 +953,8 @@ class Life(RuleBasedStateMachine):
         assert temporary == self._temporary_keys()
         self._judge_records(pool)
         self._judge_ledger(pool)
+        learned = {name: pool[name] for name in pool if name.startswith("durations:")}
+        assert learned == self.durations
         assert pool["clock"]["now"] == str(self.now)
         held = {team: int(held) for team, held in pool.get("bytes", {}).items() if held != "0"}
         assert Counter(held) == self._bytes()
@@ -1134,6 +1180,15 @@ class Life(RuleBasedStateMachine):
         used, transit = self._count(lane, *HOLDS_SLOT), self._count(lane, *IN_TRANSIT)
         return self.rests.limit(lane, self.limits.lanes()[lane], used, transit, self.now)
 
+    def _work_waits(self, variant: Variant) -> bool:
+        """Whether something waits that a slot of this model, at this provider, would do for."""
+        providers = (
+            t.task_class.rpartition("@")[2].split("+")
+            for t in self._in(Status.QUEUED)
+            if t.model == variant.model
+        )
+        return any(variant.provider in able for able in providers)
+
     def _could_start(self, task: Expected) -> bool:
         in_places = sum(t.team == task.team for t in self._in(*HOLDS_SLOT))
         return in_places < self.limits.cap(task.team) and any(
@@ -1175,6 +1230,7 @@ class Life(RuleBasedStateMachine):
             "complete": {Status.IN_PROGRESS},
             "fail": MOVES_TO_FAILED,
             "look again": {Status.IN_PROGRESS},
+            "look again, it runs": {Status.IN_PROGRESS},
         }
         for claim in self.claims:
             task = self.tasks[claim.task_id]
@@ -1265,7 +1321,8 @@ class Life(RuleBasedStateMachine):
             for look in self._take_due(0, 50):
                 attempt = self.vendor.attempts[look.provider_task_id]
                 ending = VIDEOS if attempt.state is State.SUCCEEDED else REFUSAL
-                self._take_over(self._settle(0, attempt.claim, ending)[1])
+                age_ms = round(look.age_seconds * 1000)
+                self._take_over(self._settle(0, attempt.claim, ending, age_ms)[1])
             if not self._in(*(status for status in Status if status not in ENDED)):
                 return
             later = [at for _, at in self._ends()]

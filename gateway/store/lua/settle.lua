@@ -1,19 +1,33 @@
 -- sending | unknown | in_progress -> completed | failed: end a task exactly once, and hand its
 -- slot on.
 --
--- ARGV  rules, task id, claim number, status it ends in, then fields and values to remember
+-- ARGV  rules, task id, claim number, status it ends in, age in ms at which a look found that it is
+--       over at the vendor ('' if none did), then fields and values to remember
 -- Returns {1 if this run ended it else 0, claims as a flat list}. Its first answer guards
 -- everything that must happen once. Safe to run twice: an ended task is left as it is.
 
 local rules, id, number, status = cjson.decode(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local age_ms = tonumber(ARGV[5])
 local task = read_task(id)
 
 local may_end = task.status == 'in_progress'
   or (status == 'failed' and (task.status == 'sending' or task.status == 'unknown'))
 if task.claim ~= number or not may_end then return {0, {}} end
 
+-- How long it took is known as a span: after the last look that found it running (look_again.lua),
+-- up to this one. So many of the latest are kept as learning.py reads.
+local KEPT = 64
+local after_ms = tonumber(task.running_ms or 0)
+if task.status == 'in_progress' and age_ms and age_ms > after_ms then
+  local of_model = key('durations', task.provider, (split_class(task.class)))
+  for _, name in ipairs({of_model, of_model .. ':' .. task.form}) do
+    redis.call('LPUSH', name, string.format('%d %d', after_ms, age_ms))
+    redis.call('LTRIM', name, 0, KEPT - 1)
+  end
+end
+
 if task.status == 'sending' then heard(task) end
-finish(id, task, status, status == 'completed' and 'charged' or 'free', {unpack(ARGV, 5)}, rules)
+finish(id, task, status, status == 'completed' and 'charged' or 'free', {unpack(ARGV, 6)}, rules)
 
 -- Two, because what ended freed a slot of an account and a place of a team, and the best task
 -- for the one need not be the best for the other.
