@@ -49,19 +49,13 @@ class LookPlan:
         self._smallest_gap = smallest_gap
         self._longest_late_gap = longest_late_gap
         count = len(self._ages) - 1
-        self._share = 1 / count
-        # What is called q below: 1/sqrt(f), stretch by stretch.
+        self._running = [1 - i / count for i in range(count + 1)]
         self._q = [
             math.sqrt(max(b - a, _SHORTEST_STRETCH_SECONDS) * count)
             for a, b in pairwise(self._ages)
         ]
-        self._running = [1 - i / count for i in range(count + 1)]
-        roots = [math.sqrt(running) for running in self._running]
-        self._sums = [0.0]
-        total = 0.0
-        for i, q in enumerate(self._q):
-            self._sums.append(self._sums[-1] + 2 * (roots[i] - roots[i + 1]) * q)
-            total += 2 / 3 * (roots[i] ** 3 - roots[i + 1] ** 3) * q
+        """By stretch, 1/sqrt(f)."""
+        self._sums, total = _sums(self._running, self._q)
         self._step = self._step_for(looks, total)
         soon = 2 * _SOON_ENOUGH * expected.seconds / total
         late = 2 * latest_share / self._median_gap_share()
@@ -92,10 +86,10 @@ class LookPlan:
 
     def _median_gap_share(self) -> float:
         """Of the duration, between two looks around its end; for steps of 1."""
-        stretches = zip(pairwise(self._ages), self._q, self._running, strict=False)
+        stretches = zip(pairwise(self._ages), pairwise(self._running), self._q, strict=True)
         return statistics.median(
-            q * math.sqrt(running - self._share / 2) / ((a + b) / 2)
-            for (a, b), q, running in stretches
+            q * math.sqrt((before + after) / 2) / ((a + b) / 2)
+            for (a, b), (before, after), q in stretches
         )
 
     def _running_at(self, age: float) -> float:
@@ -122,3 +116,12 @@ class LookPlan:
 
     def _stretch_of(self, age: float) -> int:
         return min(bisect_right(self._ages, age), len(self._q)) - 1
+
+
+def _sums(running: list[float], q: list[float]) -> tuple[list[float], float]:
+    """From the start to each age, the sum of sqrt(h); and that of sqrt(f S) over all ages."""
+    sums, total = [0.0], 0.0
+    for (before, after), each in zip(pairwise(running), q, strict=True):
+        sums.append(sums[-1] + 2 * (math.sqrt(before) - math.sqrt(after)) * each)
+        total += 2 / 3 * (before**1.5 - after**1.5) * each
+    return sums, total

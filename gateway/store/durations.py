@@ -42,7 +42,7 @@ class DurationStore:
         self._learned: dict[Variant, Expectation | None] = {}
         self._asked_at: dict[Variant, float] = {}
         self._unread = asyncio.Event()
-        """Set when something is asked for that was never read."""
+        """Set when something is asked for that is not read as yet, or no longer."""
 
     def of(self, variant: Variant) -> Expectation:
         return (
@@ -82,9 +82,9 @@ class DurationStore:
                     await self._unread.wait()
 
     def _known(self, variant: Variant) -> Expectation | None:
-        self._asked_at[variant] = time.monotonic()
-        if variant not in self._read:
+        if variant not in self._asked_at:
             self._unread.set()
+        self._asked_at[variant] = time.monotonic()
         return self._learned.get(variant)
 
     async def _read_those_in_use(self) -> None:
