@@ -210,8 +210,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
         open_media() as media,
     ):
         settlement = Settlement(pool.tasks)
-        used = {account.provider for account in pool.accounts.values()}
-        durations = DurationStore(pool.store, pool.catalog, used)
+        durations = DurationStore(pool.store, pool.catalog, pool.accounts)
         schedule = _schedule(settings, durations)
         providers = {name: kind.make(http) for name, kind in PROVIDERS.items()}
         dispatcher = Dispatcher(

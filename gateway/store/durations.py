@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Mapping
 
+from gateway.domain.account import Account
 from gateway.domain.catalog import Catalog
 from gateway.domain.durations import GUESS, Expectation, Seen, Variant
 from gateway.domain.errors import StoreUnavailable
@@ -26,17 +27,17 @@ _MOST_READ = 500
 class DurationStore:
     """Fits the port `Durations`. With the store away it goes on with what it knew."""
 
-    def __init__(self, store: Store, catalog: Catalog, providers: Collection[str]) -> None:
-        """`providers` are those that have accounts."""
+    def __init__(self, store: Store, catalog: Catalog, accounts: Mapping[str, Account]) -> None:
+        """`accounts` may change while we run: what counts are the vendors that have some."""
         self._store = store
+        self._accounts = accounts
         self._told = {
             spec.name: Expectation(spec.expected_seconds)
             for spec in catalog
             if spec.expected_seconds is not None
         }
         self._variants = {
-            spec.name: [Variant(name, spec.name) for name in spec.providers if name in providers]
-            for spec in catalog
+            spec.name: [Variant(name, spec.name) for name in spec.providers] for spec in catalog
         }
         self._read: dict[Variant, list[str]] = {}
         self._learned: dict[Variant, Expectation | None] = {}
@@ -52,7 +53,9 @@ class DurationStore:
         )
 
     def seconds_of(self, model: str) -> float:
-        known = [self._known(variant) for variant in self._variants.get(model, ())]
+        used = {account.provider for account in self._accounts.values()}
+        variants = [v for v in self._variants.get(model, ()) if v.provider in used]
+        known = [self._known(variant) for variant in variants]
         seconds = [expected.seconds for expected in known if expected is not None]
         return sum(seconds) / len(seconds) if seconds else self._told.get(model, GUESS).seconds
 

@@ -72,7 +72,7 @@ async def _submitted(
     assert isinstance(admitted, Admitted)
     stumbling = Stumbling(tasks, step, late_seconds=late_seconds)
     schedule = LookSchedule(
-        DurationStore(store, Catalog(), ["bigmodel"]),
+        DurationStore(store, Catalog(), {"main": account}),
         looks_per_task=7,
         idle_looks_per_task=5,
         first_seconds=HOUR,

@@ -18,7 +18,7 @@ from gateway.domain.video import Video
 from gateway.store.connection import Store, open_store
 from gateway.store.durations import DurationStore
 from gateway.store.embedded import EmbeddedStore
-from tests.store.conftest import Pool
+from tests.store.conftest import Pool, account
 
 VIDEOS = (Video(url="https://vendor.example/1.mp4"),)
 FAILED = TaskError(code="1301", message="no")
@@ -117,7 +117,9 @@ async def reading(
     store: Store, expected: dict[str, tuple[float, float]] | None = None
 ) -> AsyncIterator[DurationStore]:
     """What a process knows that reads all the time."""
-    durations = DurationStore(store, Catalog(expected_seconds=expected or {}), ["bigmodel"])
+    durations = DurationStore(
+        store, Catalog(expected_seconds=expected or {}), {"a": account("a", 1)}
+    )
     work = asyncio.create_task(durations.run())
     try:
         yield durations
