@@ -119,7 +119,13 @@ class Vendor:
         return self.stats()["accounts"][name]["cogvideox-3"]
 
     def tasks(self) -> list[dict[str, Any]]:
-        return self._get("/tasks?order=oldest&limit=1000")
+        """All that it keeps, in the order in which they were accepted."""
+        made: list[dict[str, Any]] = []
+        last = 0
+        while page := self._get(f"/tasks?order=oldest&limit=1000&after={last}"):
+            made += page
+            last = page[-1]["number"]
+        return made
 
     def settings(self, **changes: Any) -> None:
         self._http.patch("/settings", json=changes).raise_for_status()
