@@ -61,6 +61,7 @@ def _add_state(router: APIRouter, simulator: Simulator) -> None:
         return Stats(
             total=simulator.vendor.total_figures(now),
             accounts=simulator.vendor.account_figures(now),
+            keys=simulator.vendor.key_figures(now),
             requests=dict(simulator.requests),
         )
 
