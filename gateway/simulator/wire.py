@@ -45,13 +45,10 @@ class Submit:
             await client.answer(_refused(dialect, error))
             return
         armed = self._simulator.faults.fire("submit", order.account.name, order.prompt)
-        failure = None
         if armed and isinstance(armed.rule, faults.Error):
             for tally in vendor.tallies(order.api_key, order.account, order.model):
                 tally.refused[dialect.fault(armed.rule).code] += 1
-        elif armed and isinstance(armed.rule, faults.TaskFails):
-            failure = armed.rule
-        accept = partial(self._accept, client, vendor, order, failure)
+        accept = partial(self._accept, client, vendor, order, armed.rule if armed else None)
         await respond(dialect, client, armed, accept)
 
     def _order(self, vendor: Vendor, authorization: str | None, raw: bytes) -> Order:
@@ -77,11 +74,15 @@ class Submit:
                 tally.unknown_fields_received += len(parameters.unknown_fields(body, schema))
 
     def _accept(
-        self, client: Client, vendor: Vendor, order: Order, failure: faults.TaskFails | None
+        self, client: Client, vendor: Vendor, order: Order, rule: faults.AnyRule | None
     ) -> Answer:
         simulator = self._simulator
-        own = order.account.duration
-        seconds = draw(simulator.settings.duration if own is None else own, simulator.dice)
+        usual, own = simulator.settings.duration, order.account.duration
+        span = usual if own is None else own
+        if isinstance(rule, faults.TaskTakes):
+            span = rule.seconds
+        seconds = draw(span, simulator.dice)
+        failure = rule if isinstance(rule, faults.TaskFails) else None
         try:
             task = vendor.accept(order, simulator.now(), seconds, failure)
         except VendorError as error:
