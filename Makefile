@@ -90,6 +90,10 @@ bench: $(VENV)/.ready ## Measure submits and cached results beside bare FastAPI 
 looks: $(VENV)/.ready ## Measure slot time in use under a backlog against looks a task (some 9 minutes)
 	@$(BIN)/python -m bench.looks
 
+.PHONY: bench-pool
+bench-pool: $(VENV)/.ready ## Measure a pool of 200 accounts under a backlog (some 14 minutes)
+	@$(BIN)/python -m bench.pool $(ARGS)
+
 .PHONY: modelcheck
 modelcheck: $(VENV)/.ready ## Walk through every state of a task's life, crashes included (some 6 minutes)
 	@$(BIN)/python -m tests.modelcheck

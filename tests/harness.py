@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +120,19 @@ class Vendor:
         return self.stats()["accounts"][name]["cogvideox-3"]
 
     def tasks(self) -> list[dict[str, Any]]:
-        return self._get("/tasks?order=oldest&limit=1000")
+        """All that it keeps, in the order in which they were accepted."""
+        made: list[dict[str, Any]] = []
+        last = 0
+        while page := self._get(f"/tasks?order=oldest&limit=1000&after={last}"):
+            made += page
+            last = page[-1]["number"]
+        return made
 
-    def settings(self, **changes: Any) -> None:
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """Change some; return what they were."""
+        before: dict[str, Any] = self._get("/settings")
         self._http.patch("/settings", json=changes).raise_for_status()
+        return before
 
     def change_account(self, name: str, **changes: Any) -> None:
         self._http.patch(f"/accounts/{name}", json=changes).raise_for_status()
@@ -138,6 +147,15 @@ class Vendor:
     def no_faults(self) -> None:
         self._http.delete("/faults").raise_for_status()
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It takes connections and says nothing, until it goes on where it was."""
+        self.running.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.running.signal(signal.SIGCONT)
+
     def settle_and_forget(self) -> None:
         """Wait until the gateway has seen every end, then forget tasks, figures and faults."""
         wait_until(lambda: not self.total()["in_flight"] and not self.total()["ended_unseen"])
@@ -149,6 +167,10 @@ class Vendor:
     def end_all(self, **which: Any) -> None:
         """End what runs, or what of it is meant: end_all(account="main")."""
         self._http.post("/end", json=which).raise_for_status()
+
+    def end(self, ids: Sequence[str]) -> None:
+        """End these tasks, whatever time they had left."""
+        self._http.post("/end", json={"ids": list(ids)}).raise_for_status()
 
     def close(self) -> None:
         self._http.close()

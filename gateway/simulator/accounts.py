@@ -86,6 +86,11 @@ class Accounts:
     def all(self) -> list[Account]:
         return list(self._by_name.values())
 
+    def key(self, authorization: str | None) -> str | None:
+        """The key that an Authorization header has, even a revoked one; None if nobody's."""
+        _, _, key = (authorization or "").partition(" ")
+        return key if key in self._by_key else None
+
     def caller(self, authorization: str | None, vendor: VendorName) -> tuple[Account, str]:
         """The account and the key that an Authorization header stands for at this vendor."""
         if not authorization:

@@ -61,6 +61,7 @@ def _add_state(router: APIRouter, simulator: Simulator) -> None:
         return Stats(
             total=simulator.vendor.total_figures(now),
             accounts=simulator.vendor.account_figures(now),
+            keys=simulator.vendor.key_figures(now),
             requests=dict(simulator.requests),
         )
 
@@ -146,12 +147,17 @@ def _add_tasks(router: APIRouter, simulator: Simulator) -> None:
         ] = None,
         request_id: Annotated[str, Query(description="How it begins")] = "",
         order: Literal["newest", "oldest"] = "newest",
+        after: Annotated[
+            int | None, Query(description="The number of the task that the page follows")
+        ] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Response:
+        newest_first = order == "newest"
         chosen = (
             _shown(task, simulator)
-            for task in simulator.vendor.tasks(order == "newest", simulator.now())
-            if account in (None, task.account)
+            for task in simulator.vendor.tasks(newest_first, simulator.now())
+            if (after is None or (task.number < after if newest_first else task.number > after))
+            and account in (None, task.account)
             and status in (None, task.status)
             and (task.request_id or "").startswith(request_id)
         )

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.simulator.errors import Envelope
-from gateway.simulator.settings import Seconds
+from gateway.simulator.settings import Seconds, Span
 
 FailureShape = Literal["status_only", "error_object", "error_text", "message"]
 Digits = Annotated[str, Field(pattern=r"^\d+$")]
@@ -168,6 +168,13 @@ class TaskFails(Submit):
     message: str = "系统检测到输入或生成内容可能包含不安全或敏感内容"
 
 
+class TaskTakes(Submit):
+    """Accepted as usual, and the task runs for so long."""
+
+    kind: Literal["task_takes"]
+    seconds: Span = Field(description="In place of the setting duration and the account's")
+
+
 class UnknownStatus(Look):
     """A word that the documents do not know."""
 
@@ -190,6 +197,7 @@ AnyRule = Annotated[
     | AcceptThenHang
     | LateAccept
     | TaskFails
+    | TaskTakes
     | UnknownStatus,
     Field(discriminator="kind"),
 ]

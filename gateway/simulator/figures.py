@@ -50,7 +50,20 @@ class Figures(BaseModel):
     unknown_fields_received: int = Field(description="Fields in submits that the vendor lacks")
 
 
+class KeyFigures(BaseModel):
+    """Of one key: so that several users of an account can be told apart."""
+
+    submits: int = Field(description="Submits received")
+    accepted: int = Field(description="Submits that became a task, told or not")
+    refused: dict[str, int] = Field(description="Submits refused, by code; geekai: by status")
+    refused_over_limit: int = Field(description="Of these, for want of a place: it was full")
+    in_flight: int = Field(description="Tasks of its submits in flight now")
+    peak_in_flight: int = Field(description="Most of these at one time")
+    looks_refused: dict[str, int] = Field(description="Looks refused, by code; geekai: by status")
+
+
 class Stats(BaseModel):
     total: Figures
     accounts: dict[str, dict[str, Figures]] = Field(description="By account, then by model")
+    keys: dict[str, KeyFigures] = Field(description="By key, of those that were used")
     requests: dict[str, int] = Field(description="HTTP requests by path")

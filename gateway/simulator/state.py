@@ -20,6 +20,7 @@ class RefusedSubmit:
 
     at: float
     account: str | None
+    api_key: str | None
     code: str
     message: str
     body: object

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
-from gateway.simulator.figures import EndToSeen, Figures, LooksPerTask
+from gateway.simulator.figures import EndToSeen, Figures, KeyFigures, LooksPerTask
 
 SAMPLE_SIZE = 500
 
@@ -134,6 +134,11 @@ class Tally:
     def told(self, seconds: float) -> None:
         self.ended_unseen -= 1
         self.end_to_seen.add(seconds)
+
+    def key_figures(self) -> KeyFigures:
+        return KeyFigures.model_validate(
+            {name: value for name, value in vars(self).items() if name in KeyFigures.model_fields}
+        )
 
     def figures(self, limit: int, used: float, offered: float) -> Figures:
         plain = {

@@ -10,13 +10,13 @@ its own and reads the list of tasks.
 """
 
 import heapq
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 
 from gateway.simulator.accounts import Account, Accounts
 from gateway.simulator.errors import Reason, VendorError
 from gateway.simulator.faults import TaskFails
-from gateway.simulator.figures import Figures
+from gateway.simulator.figures import Figures, KeyFigures
 from gateway.simulator.statistics import SlotTime, Tally
 from gateway.simulator.tasks import Order, Task, gateway_task, new_id
 
@@ -38,6 +38,7 @@ class Vendor:
         self.total = Tally()
         self._accounts = accounts
         self._lanes: dict[tuple[str, str], Lane] = {}
+        self._keys: defaultdict[str, Tally] = defaultdict(Tally)
         self._pools: dict[str, SlotTime] = {}
         self._tasks: dict[str, Task] = {}
         self._ends: list[tuple[float, int, Task]] = []
@@ -46,11 +47,14 @@ class Vendor:
         self._gateway_tasks: set[str] = set()
         self._accepted = 0
 
-    def tallies(self, account: Account | None, model: object) -> list[Tally]:
-        """The counters that a request by this account for this model touches."""
-        if account is None or model not in self.models:
-            return [self.total]
-        return [self.total, self._lane(account.name, str(model)).tally]
+    def tallies(self, key: str | None, account: Account | None, model: object) -> list[Tally]:
+        """The counters that a request with this key, of this account for this model, touches."""
+        tallies = [self.total]
+        if key is not None:
+            tallies.append(self._keys[key])
+        if account is not None and model in self.models:
+            tallies.append(self._lane(account.name, str(model)).tally)
+        return tallies
 
     def accept(self, order: Order, now: float, seconds: float, failure: TaskFails | None) -> Task:
         """Starts a task, or refuses: a known request_id, or no place free."""
@@ -59,7 +63,7 @@ class Vendor:
         # The account as it is now: a late acceptance may come after a change of its limit.
         limit = (self._accounts.get(account.name) or account).limit_of(model)
         lane = self._lane(account.name, model)
-        tallies = (self.total, lane.tally)
+        tallies = self.tallies(order.api_key, account, model)
         request_id = order.request_id()
         if request_id in self._request_ids:
             for tally in tallies:
@@ -152,6 +156,11 @@ class Vendor:
                 )
         return figures
 
+    def key_figures(self, now: float) -> dict[str, KeyFigures]:
+        """Of the keys that were used."""
+        self.advance(now)
+        return {key: tally.key_figures() for key, tally in self._keys.items()}
+
     def advance(self, now: float) -> None:
         """Ends what is over, in the order of the ends and with their own times."""
         while self._ends and self._ends[0][0] <= now:
@@ -159,7 +168,7 @@ class Vendor:
             if not task.ended:
                 self._end(task)
 
-    def _start(self, task: Task, tallies: tuple[Tally, Tally]) -> None:
+    def _start(self, task: Task, tallies: list[Tally]) -> None:
         self._tasks[task.id] = task
         heapq.heappush(self._ends, (task.ends_at, task.number, task))
         for tally in tallies:
@@ -169,7 +178,7 @@ class Vendor:
         self._lane(task.account, task.order.model).slot_time.begin(task.accepted_at)
         self._pool(task.order.model).begin(task.accepted_at)
 
-    def _recognise(self, request_id: str, tallies: tuple[Tally, Tally]) -> None:
+    def _recognise(self, request_id: str, tallies: list[Tally]) -> None:
         self._request_ids.add(request_id)
         wanted_for = gateway_task(request_id)
         for tally in tallies:
@@ -194,8 +203,9 @@ class Vendor:
             self._request_ids.discard(task.request_id)
             self._gateway_tasks.discard(gateway_task(task.request_id))
 
-    def _tallies_of(self, task: Task) -> tuple[Tally, Tally]:
-        return self.total, self._lane(task.account, task.order.model).tally
+    def _tallies_of(self, task: Task) -> tuple[Tally, ...]:
+        lane = self._lane(task.account, task.order.model)
+        return self.total, self._keys[task.order.api_key], lane.tally
 
     def _lane(self, account: str, model: str) -> Lane:
         lane = self._lanes.get((account, model))

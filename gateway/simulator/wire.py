@@ -45,62 +45,65 @@ class Submit:
             await client.answer(_refused(dialect, error))
             return
         armed = self._simulator.faults.fire("submit", order.account.name, order.prompt)
-        failure = None
         if armed and isinstance(armed.rule, faults.Error):
-            for tally in vendor.tallies(order.account, order.model):
+            for tally in vendor.tallies(order.api_key, order.account, order.model):
                 tally.refused[dialect.fault(armed.rule).code] += 1
-        elif armed and isinstance(armed.rule, faults.TaskFails):
-            failure = armed.rule
-        accept = partial(self._accept, client, vendor, order, failure)
+        accept = partial(self._accept, client, vendor, order, armed.rule if armed else None)
         await respond(dialect, client, armed, accept)
 
     def _order(self, vendor: Vendor, authorization: str | None, raw: bytes) -> Order:
         """Judges a submit, and counts it where it belongs, whatever comes of it."""
+        key = self._simulator.accounts.key(authorization)
         account: Account | None = None
         body: dict[str, object] = {}
         schema = self._dialect.schema
         try:
-            account, key = self._simulator.accounts.caller(authorization, self._dialect.vendor)
+            account, own = self._simulator.accounts.caller(authorization, self._dialect.vendor)
             body = parameters.decode(raw)
             if account.arrears:
                 raise VendorError(Reason.ARREARS)
             parameters.check(body, schema, vendor.models)
-            return Order(account, key, str(body["model"]), _kept(body))
+            return Order(account, own, str(body["model"]), _kept(body))
         except VendorError as error:
-            self._count_refusal(vendor, account, _kept(body), error)
+            self._count_refusal(vendor, key, account, _kept(body), error)
             raise
         finally:
-            for tally in vendor.tallies(account, body.get("model")):
+            for tally in vendor.tallies(key, account, body.get("model")):
                 tally.submits += 1
                 tally.nulls_received += parameters.count_nulls(body)
                 tally.unknown_fields_received += len(parameters.unknown_fields(body, schema))
 
     def _accept(
-        self, client: Client, vendor: Vendor, order: Order, failure: faults.TaskFails | None
+        self, client: Client, vendor: Vendor, order: Order, rule: faults.AnyRule | None
     ) -> Answer:
         simulator = self._simulator
-        own = order.account.duration
-        seconds = draw(simulator.settings.duration if own is None else own, simulator.dice)
+        usual, own = simulator.settings.duration, order.account.duration
+        span = usual if own is None else own
+        if isinstance(rule, faults.TaskTakes):
+            span = rule.seconds
+        seconds = draw(span, simulator.dice)
+        failure = rule if isinstance(rule, faults.TaskFails) else None
         try:
             task = vendor.accept(order, simulator.now(), seconds, failure)
         except VendorError as error:
-            self._count_refusal(vendor, order.account, order.body, error)
+            self._count_refusal(vendor, order.api_key, order.account, order.body, error)
             return _refused(self._dialect, error)
         return self._dialect.accepted(client, vendor, task)
 
     def _count_refusal(
         self,
         vendor: Vendor,
+        key: str | None,
         account: Account | None,
         body: dict[str, object],
         error: VendorError,
     ) -> None:
         refusal = self._dialect.refusal(error)
-        for tally in vendor.tallies(account, body.get("model")):
+        for tally in vendor.tallies(key, account, body.get("model")):
             tally.refused[refusal.code] += 1
         at = self._simulator.epoch(self._simulator.now())
         name = account.name if account else None
-        refused = RefusedSubmit(at, name, refusal.code, refusal.message, body)
+        refused = RefusedSubmit(at, name, key, refusal.code, refusal.message, body)
         self._simulator.refusals.append(refused)
 
 
@@ -116,16 +119,19 @@ class Look:
         delay = draw(simulator.settings.look_delay_seconds, simulator.dice)
         client = Client(scope, receive, send, delay)
         vendor = simulator.vendor
+        authorization = client.header(b"authorization")
+        key = simulator.accounts.key(authorization)
         try:
-            task = self._task(vendor, client.header(b"authorization"), scope["path_params"]["id"])
+            task = self._task(vendor, authorization, scope["path_params"]["id"])
         except VendorError as error:
-            vendor.total.looks_refused[dialect.refusal(error).code] += 1
+            for tally in vendor.tallies(key, None, None):
+                tally.looks_refused[dialect.refusal(error).code] += 1
             await client.answer(_refused(dialect, error))
             return
         armed = simulator.faults.fire("look", task.account, task.order.prompt)
         word = None
         if armed and isinstance(armed.rule, faults.Error):
-            for tally in vendor.tallies(task.order.account, task.order.model):
+            for tally in vendor.tallies(key, task.order.account, task.order.model):
                 tally.looks_refused[dialect.fault(armed.rule).code] += 1
         elif armed and isinstance(armed.rule, faults.UnknownStatus):
             word = armed.rule.status

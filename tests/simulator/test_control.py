@@ -83,6 +83,25 @@ def test_tasks_are_listed_with_what_was_received(simulator: Driver) -> None:
     assert simulator.control("GET", f"tasks/{task['id']}") == task
 
 
+def test_tasks_are_listed_page_by_page(simulator: Driver) -> None:
+    made = [simulator.accepted(key) for key in ("one-a", "two-a", "one-b", "two-a", "one-a")]
+
+    def pages(order: str, **chosen: str) -> list[list[str]]:
+        read, after = [], {}
+        while True:
+            asked = {"order": order, "limit": 2, **chosen, **after}
+            page = simulator.http.get("/simulator/tasks", params=asked).json()
+            if not page:
+                return read
+            read.append([task["id"] for task in page])
+            after = {"after": page[-1]["number"]}
+
+    assert pages("oldest") == [made[:2], made[2:4], made[4:]]
+    newest = made[::-1]
+    assert pages("newest") == [newest[:2], newest[2:4], newest[4:]]
+    assert pages("oldest", account="one") == [[made[0], made[2]], [made[4]]]
+
+
 def test_of_a_large_image_only_its_hash_is_kept(simulator: Driver) -> None:
     image = "https://example.com/" + "x" * 10_000
     simulator.accepted(image_url=[image, image])

@@ -189,6 +189,16 @@ def test_task_fails_ends_the_task_in_fail_with_the_reason_in_one_of_four_shapes(
     assert simulator.lane("one")["failed"] == 1
 
 
+def test_task_takes_sets_how_long_a_task_runs(simulator: Driver) -> None:
+    simulator.account("one", duration=0)
+    simulator.fault(on="submit", kind="task_takes", seconds=3600, prompt_contains="long")
+    long, short = simulator.accepted(prompt="a long one"), simulator.accepted()
+    assert simulator.status(short) == "SUCCESS"
+    assert simulator.status(long) == "PROCESSING"
+    made = simulator.control("GET", f"tasks/{long}")
+    assert round(made["ends_at"] - made["accepted_at"]) == 3600
+
+
 def test_unknown_status_is_a_word_that_nobody_documented(simulator: Driver) -> None:
     task = simulator.accepted()
     simulator.end()

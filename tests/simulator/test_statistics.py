@@ -7,7 +7,7 @@ from gateway.simulator.figures import Figures
 from gateway.simulator.tasks import Order, Task
 from gateway.simulator.vendor import Vendor
 
-from .conftest import API, MODEL, Driver, wait_until
+from .conftest import API, MODEL, Driver, code_of, wait_until
 
 
 def test_duplicates_are_second_tasks_for_one_gateway_task(simulator: Driver) -> None:
@@ -72,6 +72,46 @@ def test_requests_are_counted_by_path(simulator: Driver) -> None:
         "/media": 1,
         "other": 1,
     }
+
+
+def test_the_users_of_an_account_are_told_apart_by_their_keys(simulator: Driver) -> None:
+    simulator.account("one", limit=2)
+    ours, theirs = simulator.accepted("one-a"), simulator.accepted("one-b")
+    assert code_of(simulator.submit("one-a")) == "1302"
+    simulator.account("one", revoked_keys=["one-a"])
+    assert code_of(simulator.submit("one-a")) == "1002"
+    simulator.look(ours, "one-a")
+    simulator.end(ids=[theirs])
+    simulator.fault(on="submit", kind="error", code="1305")
+    assert code_of(simulator.submit("one-b")) == "1305"
+    assert simulator.stats()["keys"] == {
+        "one-a": {
+            "submits": 3,
+            "accepted": 1,
+            "refused": {"1302": 1, "1002": 1},
+            "refused_over_limit": 1,
+            "in_flight": 1,
+            "peak_in_flight": 1,
+            "looks_refused": {"1002": 1},
+        },
+        "one-b": {
+            "submits": 2,
+            "accepted": 1,
+            "refused": {"1305": 1},
+            "refused_over_limit": 0,
+            "in_flight": 0,
+            "peak_in_flight": 1,
+            "looks_refused": {},
+        },
+    }
+    refusals = simulator.control("GET", "refusals")
+    assert [refusal["api_key"] for refusal in refusals] == ["one-a", "one-a"]
+
+
+def test_a_key_that_nobody_has_is_not_counted_by_itself(simulator: Driver) -> None:
+    simulator.submit("of-nobody")
+    assert simulator.total()["refused"] == {"1002": 1}
+    assert simulator.stats()["keys"] == {}
 
 
 class Clock:
