@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.account import AccountState, ApiKey, Source
+from gateway.domain.account import AccountState, ApiKey, CannotOpen, Source
 from gateway.domain.account_form import AccountForm, AccountTerms
 from gateway.domain.errors import InvalidField
 from gateway.domain.provider_answers import Rest
 from gateway.store.accounts import AccountStore
 from gateway.store.connection import Store
-from gateway.store.encryption import CannotOpen, Cipher
+from gateway.store.encryption import Cipher
 from gateway.store.events import Events
 from gateway.store.lanes import LaneRules
 from gateway.store.slots import SlotStore
@@ -108,7 +108,7 @@ async def test_of_one_name_the_settings_account_is_in_use(one: Process, make):
     form = AccountForm.read({"name": "d", "limit": 1, "api_keys": ["of-the-store"]})
     assert await other.accounts.put(form, other.accounts.kept["d"], action="accounts.set", **WHO)
     holdings = await other.pool.slots.holdings()
-    assert {h.limit for h in holdings if h.account == "d"} == {7}
+    assert {h.limit for h in holdings if (h.account, h.model) == ("d", "cogvideox-3")} == {7}
     lanes = await other.pool.store.redis.hget(
         f"{other.pool.store.keys.tag}:lanes:bigmodel:cogvideox-3", "d"
     )
