@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
 from gateway import __version__
 from gateway.api import limits, models, mounting, ops, reference
+from gateway.api.admin import routes as admin
+from gateway.api.admin.deps import AdminServices
 from gateway.api.deps import Services
 from gateway.api.edge import with_edge
 from gateway.api.telling import Telling
 from gateway.bootstrap import Gateway
 from gateway.dialects import DIALECTS
+from gateway.lifecycle.account_import import AccountImport
 from gateway.metrics import exposition
 from gateway.settings import Settings
 
@@ -24,11 +27,14 @@ def client_app(gateway: Gateway, settings: Settings, state: Callable[[], str]) -
     return with_edge(_client_routes(gateway, settings, state), settings.cors_origins)
 
 
-def admin_app(gateway: Gateway, settings: Settings, state: Callable[[], str]) -> ASGIApp:
-    """What operators call, on a port of its own."""
+def admin_app(
+    gateway: Gateway, settings: Settings, state: Callable[[], str], admin_key: str
+) -> ASGIApp:
+    """What operators call, on a port of its own: there the metrics need no key."""
     app = _bare_app()
     app.include_router(ops.health_router(state))
-    _add_admin_routes(app, gateway, settings, admin_key=None)
+    _add_admin_routes(app, gateway, settings, admin_key)
+    app.include_router(_metrics(gateway, None))
     return with_edge(app)
 
 
@@ -38,6 +44,7 @@ def whole_app(
     """Both planes on one port; the second opens with the admin key only."""
     app = _client_routes(gateway, settings, state)
     _add_admin_routes(app, gateway, settings, admin_key)
+    app.include_router(_metrics(gateway, admin_key))
     return with_edge(app, settings.cors_origins)
 
 
@@ -64,11 +71,22 @@ def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str
     return app
 
 
-def _add_admin_routes(
-    app: FastAPI, gateway: Gateway, settings: Settings, admin_key: str | None
-) -> None:
-    scrape = partial(exposition, gateway.pool.slots, settings.max_age_seconds)
-    app.include_router(ops.metrics_router(scrape, admin_key))
+def _add_admin_routes(app: FastAPI, gateway: Gateway, settings: Settings, admin_key: str) -> None:
+    services = AdminServices(
+        admin_key=admin_key,
+        capacity=gateway.pool.capacity,
+        changes=gateway.changes,
+        imports=AccountImport(gateway.pool.accounts, gateway.changes),
+        key_test=gateway.key_test,
+        max_body_bytes=settings.max_body_bytes,
+    )
+    routes = admin.router(services)
+    app.include_router(routes)
+    reference.add_admin_to(app, routes.routes)
+
+
+def _metrics(gateway: Gateway, admin_key: str | None) -> APIRouter:
+    return ops.metrics_router(partial(exposition, gateway.pool.capacity), admin_key)
 
 
 def _bare_app() -> FastAPI:

@@ -15,14 +15,17 @@ from pydantic import SecretStr
 from gateway.domain.account import Account, Preference, Source
 from gateway.domain.account_form import AccountTerms
 from gateway.domain.catalog import Catalog, ModelSpec
+from gateway.domain.ports import Provider
 from gateway.domain.provider_answers import Rest
 from gateway.domain.submission import QueueBounds
 from gateway.domain.team import Team, TeamDirectory, key_digest
 from gateway.failpoints import Failpoint, Failpoints, Failure
+from gateway.lifecycle.account_changes import AccountChanges
 from gateway.lifecycle.admission import Admission
 from gateway.lifecycle.background import Background
 from gateway.lifecycle.content import Content
 from gateway.lifecycle.dispatcher import Dispatcher
+from gateway.lifecycle.key_test import KeyTest
 from gateway.lifecycle.look_schedule import LookSchedule
 from gateway.lifecycle.looks import Looks
 from gateway.lifecycle.persistence import until_stored
@@ -31,10 +34,11 @@ from gateway.lifecycle.settlement import Settlement
 from gateway.lifecycle.turns import Turns
 from gateway.lifecycle.waiting import Waiting
 from gateway.providers import PROVIDERS
-from gateway.providers.http import open_provider_http
+from gateway.providers.http import ProviderHttp, open_provider_http
 from gateway.providers.media import open_media
 from gateway.settings import ModelSettings, Settings, WrongSettings
 from gateway.store.accounts import AccountStore
+from gateway.store.capacity import CapacityReader
 from gateway.store.connection import Store, open_store, understood
 from gateway.store.durations import DurationStore
 from gateway.store.embedded import EmbeddedStore
@@ -60,6 +64,7 @@ class Pool:
     slots: SlotStore
     bounds: QueueBounds
     accounts: AccountStore
+    capacity: CapacityReader
     catalog: Catalog
     teams: tuple[Team, ...]
 
@@ -78,6 +83,8 @@ class Gateway:
     events: Events
     durations: DurationStore
     background: Background
+    changes: AccountChanges
+    key_test: KeyTest
 
     async def configure(self) -> None:
         """Make the pool's limits those of the settings; wait for the store as long as it takes.
@@ -184,7 +191,8 @@ async def open_pool(
             store, lambda: Cipher(secret_keys(settings), settings.pool), terms, lanes, of_settings
         )
         slots = SlotStore(store, accounts, lanes)
-        yield Pool(store, tasks, slots, bounds, accounts, catalog, _teams(settings))
+        capacity = CapacityReader(accounts, slots, settings.max_age_seconds)
+        yield Pool(store, tasks, slots, bounds, accounts, capacity, catalog, _teams(settings))
 
 
 @asynccontextmanager
@@ -212,7 +220,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
         settlement = Settlement(pool.tasks)
         durations = DurationStore(pool.store, pool.catalog, pool.accounts)
         schedule = _schedule(settings, durations)
-        providers = {name: kind.make(http) for name, kind in PROVIDERS.items()}
+        providers = _providers(http)
         dispatcher = Dispatcher(
             pool.tasks,
             settlement,
@@ -258,7 +266,20 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             events,
             durations,
             Background(pool.tasks, dispatcher, poller),
+            AccountChanges(pool.accounts),
+            KeyTest(pool.accounts, providers),
         )
+
+
+@asynccontextmanager
+async def open_key_test(settings: Settings, accounts: AccountStore) -> AsyncIterator[KeyTest]:
+    """What a command needs to ask the vendors about keys."""
+    async with open_provider_http(settings.submit_timeout_seconds, settings.looks_at_once) as http:
+        yield KeyTest(accounts, _providers(http))
+
+
+def _providers(http: ProviderHttp) -> dict[str, Provider]:
+    return {name: kind.make(http) for name, kind in PROVIDERS.items()}
 
 
 def check_providers(settings: Settings) -> None:

@@ -6,8 +6,7 @@ can drift; what a process counts of its own comes with the dashboards.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from prometheus_client.core import GaugeMetricFamily
@@ -15,60 +14,67 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from gateway import __version__
+from gateway.domain.capacity import Capacity, Condition, LaneCapacity
 from gateway.domain.errors import StoreUnavailable
-from gateway.store.slots import Holding, Resting, SlotStore
+from gateway.domain.ports import ReadsCapacity
 
 
 # eq=False: a registry keeps its collectors in a dict.
 @dataclass(frozen=True, slots=True, eq=False)
 class _Snapshot(Collector):
-    store_up: bool
-    holdings: list[Holding]
-    waiting: dict[str, int]
-    resting: list[Resting]
-    max_age_seconds: float
+    """`capacity` is None while the store is away."""
+
+    capacity: Capacity | None
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         yield _gauge("gateway_build_info", "Which version runs.", ["version"], [([__version__], 1)])
-        yield _gauge("gateway_store_up", "Whether the store answers.", [], [([], self.store_up)])
-        if not self.store_up:
+        up = self.capacity is not None
+        yield _gauge("gateway_store_up", "Whether the store answers.", [], [([], up)])
+        if self.capacity is None:
             return
-        by_account = ["account", "model"]
+        yield from _of_lanes(self.capacity.lanes)
         yield _gauge(
-            "gateway_slots_limit",
-            "Tasks that may be in flight.",
-            by_account,
-            [([h.account, h.model], h.limit or 0) for h in self.holdings],
-        )
-        yield _gauge(
-            "gateway_slots_in_use",
-            "Tasks that hold a slot.",
-            by_account,
-            [([h.account, h.model], len(h.tasks)) for h in self.holdings],
-        )
-        yield _gauge(
-            "gateway_tasks_overdue",
-            "Tasks that hold a slot for longer than the maximum age.",
-            by_account,
-            [([h.account, h.model], self._overdue(h)) for h in self.holdings],
+            "gateway_account_state",
+            "1 for the state that an account is in.",
+            ["account", "state"],
+            [
+                ([account.name, state], account.condition is state)
+                for account in self.capacity.accounts
+                for state in Condition
+            ],
         )
         yield _gauge(
             "gateway_queue_tasks",
             "Tasks that wait for a slot, by class (model@providers).",
             ["class"],
-            [([name], size) for name, size in self.waiting.items()],
+            [([name], size) for name, size in self.capacity.waiting_by(0).items()],
         )
-
         yield _gauge(
             "gateway_rest_seconds",
             "How long an account, or a model at a provider, is still left alone after a refusal.",
             ["name"],
-            [([rest.name], rest.seconds_left) for rest in self.resting],
+            [([name], seconds) for name, seconds in self.capacity.resting_seconds.items()],
         )
 
-    def _overdue(self, holding: Holding) -> int:
-        now = time.time()
-        return sum(task.overdue(now, self.max_age_seconds) for task in holding.tasks)
+
+def _of_lanes(lanes: Iterable[LaneCapacity]) -> Iterable[GaugeMetricFamily]:
+    figures: list[tuple[str, str, Callable[[LaneCapacity], int]]] = [
+        ("gateway_slots_limit", "Tasks that may be in flight.", lambda lane: lane.limit or 0),
+        (
+            "gateway_slots_effective_limit",
+            "Tasks in flight that the vendor takes of late.",
+            lambda lane: lane.effective_limit or 0,
+        ),
+        ("gateway_slots_in_use", "Tasks that hold a slot.", lambda lane: lane.in_flight),
+        (
+            "gateway_tasks_overdue",
+            "Tasks that hold a slot for longer than the maximum age.",
+            lambda lane: lane.overdue,
+        ),
+    ]
+    for name, text, figure in figures:
+        values = [([lane.account, lane.model], figure(lane)) for lane in lanes]
+        yield _gauge(name, text, ["account", "model"], values)
 
 
 def _gauge(
@@ -80,17 +86,12 @@ def _gauge(
     return family
 
 
-async def exposition(slots: SlotStore, max_age_seconds: float) -> bytes:
+async def exposition(capacity: ReadsCapacity) -> bytes:
     """The text that Prometheus scrapes. With the store away it says just that."""
     try:
-        holdings, waiting, resting = (
-            await slots.holdings(),
-            await slots.waiting(),
-            await slots.resting(),
-        )
-        snapshot = _Snapshot(True, holdings, waiting, resting, max_age_seconds)
+        snapshot = _Snapshot(await capacity.read())
     except StoreUnavailable:
-        snapshot = _Snapshot(False, [], {}, [], max_age_seconds)
+        snapshot = _Snapshot(None)
     registry = CollectorRegistry()
     registry.register(snapshot)
     return generate_latest(registry)

@@ -127,7 +127,7 @@ async def _serve(
             else:
                 apps = [
                     client_app(gateway, settings, state),
-                    admin_app(gateway, settings, state),
+                    admin_app(gateway, settings, state, key),
                 ]
             # What was built at the start lives as long as the process: full collections need not
             # walk it again and again (they showed as pauses of 40 ms under load).

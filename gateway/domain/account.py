@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 # Of a shorter secret, what is shown would be a good part.
 _LEAST_LENGTH_TO_HINT = 20
@@ -98,3 +100,27 @@ class Account:
     def keys_from(self, api_key_id: str | None) -> list[ApiKey]:
         """All keys of the account, the one with this id first."""
         return sorted(self.api_keys, key=lambda key: key.id != api_key_id)
+
+
+class CannotOpen(Exception):
+    """A sealed key does not open. The message says why and holds no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAccount:
+    """An account as it is kept in the store. Of its keys, ids and hints are in the clear."""
+
+    name: str
+    record: str
+    """As it was read: whoever changes it says so, that no change of another is lost."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The form, without the keys."""
+        form: dict[str, Any] = json.loads(self.record)
+        return {name: value for name, value in form.items() if name != "keys"}
+
+    @property
+    def keys(self) -> list[dict[str, str]]:
+        """{"id", "hint", "sealed"} each."""
+        return list(json.loads(self.record)["keys"])

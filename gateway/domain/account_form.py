@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -22,10 +23,16 @@ from pydantic import (
 from gateway.domain.account import Account, ApiKey, Source
 from gateway.domain.errors import InvalidField, MissingField
 
+WHAT_A_NAME_IS = "must be 1 to 64 letters, digits, '.', '_' or '-'"
+
+
+def is_name(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text) is not None
+
 
 def _slug(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-'")
+    if not is_name(name):
+        raise ValueError(WHAT_A_NAME_IS)
     return name
 
 
@@ -103,16 +110,27 @@ def has_host(url: str) -> bool:
         return False
 
 
+def not_a_field(name: str, fields: Collection[str]) -> InvalidField:
+    """The refusal of a field that there is not; with the one that was probably meant."""
+    near = difflib.get_close_matches(name, fields, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(fields)}"
+    param = told_field(name)
+    return InvalidField(f"{param} is not a field of an account; {hint}", param=param)
+
+
+def told_field(name: str) -> str:
+    """A field's name as it may be told again: what stands in its place could be a secret."""
+    return name if re.fullmatch(r"[\w.-]{1,32}", name) else "(a name that is none)"
+
+
 def _first(error: ValidationError, fields: Collection[str]) -> InvalidField | MissingField:
     fault = error.errors(include_url=False, include_input=False)[0]
-    param = ".".join(map(str, fault["loc"])) or "tier"
+    param = ".".join(told_field(str(part)) for part in fault["loc"]) or "tier"
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "missing":
         return MissingField(f"{param} is missing", param=param)
     if fault["type"] == "extra_forbidden":
-        return InvalidField(
-            f"{param} is not a field of an account; there is {', '.join(fields)}", param=param
-        )
+        return not_a_field(param, fields)
     return InvalidField(f"{param}: {message[:1].lower()}{message[1:]}", param=param)
 
 
@@ -138,7 +156,7 @@ class AccountTerms:
             _among("tier", form.tier, self.tiers)
         for field in ("limits", "models", "costs_fen"):
             for model in getattr(form, field):
-                _among(f"{field}.{model}", model, self.models)
+                _among(f"{field}.{told_field(model)}", model, self.models)
 
     def account(self, form: AccountForm, source: Source) -> Account:
         """The account as the gateway uses it.

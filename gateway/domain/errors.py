@@ -17,6 +17,7 @@ GatewayError
 │   └── MissingApiKey
 ├── NotFound                       404, the same for another team's task and for none
 ├── MethodNotAllowed               405
+├── Conflict                       409, what an operator wants does not fit what there is now
 ├── TaskEnded                      409, too late to cancel it
 ├── NotCompleted                   409, there is no video (yet, or at all)
 ├── ResultExpired                  410, the vendor serves the video no longer
@@ -127,6 +128,15 @@ class BodyTooLarge(GatewayError):
     status = 413
     type = "invalid_request_error"
     code = "body_too_large"
+
+
+class Conflict(GatewayError):
+    """What an operator wants does not fit what there is: look at it, and say it anew."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "conflict"
+    safe_to_repeat = False
 
 
 class TaskEnded(GatewayError):

@@ -6,13 +6,15 @@ Adapters fit these by shape; `bootstrap` puts one behind each.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from gateway.domain.account import Account, ApiKey
+from gateway.domain.account import Account, AccountState, ApiKey, KeptAccount
+from gateway.domain.account_form import AccountForm
+from gateway.domain.capacity import Capacity
 from gateway.domain.durations import Expectation, Variant
 from gateway.domain.provider_answers import LookAnswer, Rest, SubmitAnswer
 from gateway.domain.submission import QueuePlace, Submission
@@ -270,3 +272,39 @@ class Tasks(Protocol):
         ...
 
     async def sweep(self, most: int) -> Swept: ...
+
+
+class Accounts(Protocol):
+    """The accounts in use, by name, and those of them that are kept where they can be changed.
+
+    Whatever asks the store raises StoreUnavailable when it does not answer.
+    """
+
+    @property
+    def kept(self) -> Mapping[str, KeptAccount]: ...
+
+    def get(self, name: str, /) -> Account | None: ...
+
+    def values(self) -> Collection[Account]: ...
+
+    async def refresh(self) -> None: ...
+
+    def check(self, form: AccountForm) -> None: ...
+
+    def keys_of(self, kept: KeptAccount) -> list[ApiKey]: ...
+
+    async def put(
+        self, form: AccountForm, before: KeptAccount | None, *, who: str, action: str, reason: str
+    ) -> bool: ...
+
+    async def remove(self, kept: KeptAccount, *, who: str, reason: str) -> tuple[bool, int]: ...
+
+    async def set_state(
+        self, name: str, state: AccountState | None, *, who: str, reason: str
+    ) -> bool: ...
+
+
+class ReadsCapacity(Protocol):
+    """Tells how the pool stands at the moment."""
+
+    async def read(self) -> Capacity: ...

@@ -17,6 +17,7 @@ from gateway.domain.ports import Provider, Tasks
 from gateway.domain.provider_answers import Accepted, Lost, Refused, Rest, SubmitAnswer
 from gateway.domain.task import Claim
 from gateway.domain.video import VideoRequest
+from gateway.lifecycle.alarm import Alarm
 from gateway.lifecycle.look_schedule import LookSchedule
 from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.settlement import Settlement
@@ -58,6 +59,7 @@ class Dispatcher:
         self._send_window_seconds = send_window_seconds
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
+        self._alarm = Alarm()
 
     def dispatch(
         self, claims: Iterable[Claim], known: Mapping[str, VideoRequest] = MappingProxyType({})
@@ -145,7 +147,7 @@ class Dispatcher:
         except _Unsent as error:
             log.warning("task %s was not sent: %s", claim.task_id, error)
             return await self._tasks.give_back(claim, None, str(error), hand_on=not self._stopping)
-        return await self._record(claim, account, request, answer)
+        return await self._record(claim, account, key, request, answer)
 
     async def _mark(self, claim: Claim, key: ApiKey) -> None:
         """Mark the task `sending`: the last that is done before the first byte leaves.
@@ -163,13 +165,19 @@ class Dispatcher:
         log.info("task %s goes to %s (claim %d)", claim.task_id, claim.account, claim.number)
 
     async def _record(
-        self, claim: Claim, account: Account, request: VideoRequest, answer: SubmitAnswer
+        self,
+        claim: Claim,
+        account: Account,
+        key: ApiKey,
+        request: VideoRequest,
+        answer: SubmitAnswer,
     ) -> tuple[Claim, ...]:
         match answer:
             case Accepted(provider_task_id, served_model):
                 variant = Variant(account.provider, request.model, form_of(request))
                 first_look = self._schedule.first(variant)
                 log.info("task %s is %s at %s", claim.task_id, provider_task_id, account.name)
+                self._alarm.accepted(account, key)
                 recorded, claims = await until_stored(
                     lambda: self._tasks.record_accepted(
                         claim, provider_task_id, served_model, first_look
@@ -192,6 +200,7 @@ class Dispatcher:
                     "task %s refused by %s: %s; it waits, at rest: %s",
                     *(claim.task_id, account.name, reason, rest or "nothing"),
                 )
+                self._alarm.refused(account, key, rest, reason)
                 answered = rest is not Rest.UNREACHABLE
                 return await until_stored(
                     lambda: self._tasks.give_back(claim, rest, reason, answered=answered)

@@ -11,14 +11,20 @@ import contextlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
 
-from gateway.domain.account import Account, AccountState, ApiKey, OperatorState, Source
+from gateway.domain.account import (
+    Account,
+    AccountState,
+    ApiKey,
+    CannotOpen,
+    KeptAccount,
+    OperatorState,
+    Source,
+)
 from gateway.domain.account_form import AccountForm, AccountTerms
 from gateway.domain.errors import StoreUnavailable
 from gateway.store.connection import AUDIT_ENTRIES, Store
-from gateway.store.encryption import CannotOpen, Cipher
+from gateway.store.encryption import Cipher
 from gateway.store.lanes import LaneRules
 
 log = logging.getLogger(__name__)
@@ -26,28 +32,11 @@ log = logging.getLogger(__name__)
 _REFRESH_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAccount:
-    """An account as it is kept in the store. Of its keys, ids and hints are in the clear."""
-
-    name: str
-    record: str
-    """As it was read: whoever changes it says so, that no change of another is lost."""
-
-    @property
-    def said(self) -> dict[str, Any]:
-        """The form, without the keys."""
-        form: dict[str, Any] = json.loads(self.record)
-        return {name: value for name, value in form.items() if name != "keys"}
-
-    @property
-    def keys(self) -> list[dict[str, str]]:
-        """{"id", "hint", "sealed"} each."""
-        return list(json.loads(self.record)["keys"])
-
-
 class AccountStore(Mapping[str, Account]):
-    """A live mapping by name: what is read from it is true now, as far as this process knows."""
+    """A live mapping by name: what is read from it is true now, as far as this process knows.
+
+    Fits the port `Accounts`.
+    """
 
     def __init__(
         self,
@@ -126,16 +115,20 @@ class AccountStore(Mapping[str, Account]):
         }
         if (version or "0") == self._read and not self.locked:
             return
+        before = self.kept
         self.kept = {name: KeptAccount(name, record) for name, record in records.items()}
-        self._take_in()
+        self._take_in(before)
         self._read = self.version = version or "0"
 
-    def _take_in(self) -> None:
+    def _take_in(self, before: Mapping[str, KeptAccount]) -> None:
         in_use, locked = dict(self._of_settings), {}
         for name, kept in sorted(self.kept.items()):
             if name in self._of_settings:
                 if name not in self._in_use or self._in_use[name].source is not Source.SETTINGS:
                     log.warning("account %s is in the settings as well: those are in use", name)
+                continue
+            if before.get(name) == kept and name in self._in_use and name not in self.locked:
+                in_use[name] = self._in_use[name]  # of a thousand accounts, most stay as they are
                 continue
             try:
                 in_use[name] = self.opened(kept)
@@ -158,15 +151,31 @@ class AccountStore(Mapping[str, Account]):
             CannotOpen: one of them is under a secret that is not ours.
             InvalidField: it names what is no longer in the settings.
         """
-        try:
-            keys = [self._cipher.open(key["sealed"], kept.name, key["id"]) for key in kept.keys]
-        except CannotOpen:
-            self._cipher = self._read_cipher()
-            keys = [self._cipher.open(key["sealed"], kept.name, key["id"]) for key in kept.keys]
-        form = AccountForm.read(kept.said | {"api_keys": [key.secret for key in keys]})
+        keys = [key.secret for key in self.keys_of(kept)]
+        form = AccountForm.read(kept.said | {"api_keys": keys})
         return self._terms.account(form, Source.STORE)
 
+    def keys_of(self, kept: KeptAccount) -> list[ApiKey]:
+        """The keys of a kept account, also of one that does not fit the settings.
+
+        Raises:
+            CannotOpen: one of them is under a secret that is not ours.
+        """
+        try:
+            return [self._cipher.open(key["sealed"], kept.name, key["id"]) for key in kept.keys]
+        except CannotOpen:
+            self._cipher = self._read_cipher()
+            return [self._cipher.open(key["sealed"], kept.name, key["id"]) for key in kept.keys]
+
     # Changing --------------------------------------------------------------------------------
+
+    def check(self, form: AccountForm) -> None:
+        """Refuse what `put` would refuse.
+
+        Raises:
+            InvalidField: the form names something that is not there.
+        """
+        self._terms.check(form)
 
     async def put(
         self, form: AccountForm, before: KeptAccount | None, *, who: str, action: str, reason: str

@@ -17,14 +17,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gateway.domain.account import ApiKey
+from gateway.domain.account import ApiKey, CannotOpen
 
 _FORMAT = "v1"
 _NONCE_BYTES = 12  # what GCM is specified for; random, and never twice under one key in practice
-
-
-class CannotOpen(Exception):
-    """A sealed key does not open. The message says why and holds no secret."""
 
 
 class Cipher:

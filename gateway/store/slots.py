@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.domain.account import Account
 from gateway.domain.task import HOLDS_SLOT, Task
@@ -27,15 +28,24 @@ class Holding:
     tasks: tuple[Task, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resting:
     """What is left alone: after a refusal `account:<name>[:<model>]`, `key:<account>:<key id>` or
-    `provider:<name>:<model>`, after lost answers `breaker:<account>:<model>`."""
+    `provider:<name>:<model>`, after lost answers `breaker:<account>:<model>`.
+
+    Times are Unix milliseconds by the store's clock.
+    """
 
     name: str
     seconds_left: float
     """0: it is tried with one task at a time, with the next one that comes."""
     reason: str
+    until_ms: int
+    since_ms: int | None = None
+    times: int = 0
+    """How often it was refused again when it was tried."""
+    trial: str | None = None
+    """The task that it is tried with, once there is one."""
 
 
 class SlotStore:
@@ -63,16 +73,15 @@ class SlotStore:
 
     async def holdings(self) -> list[Holding]:
         """Who holds what, account by account: those of the settings, then whoever else does."""
-        held: dict[tuple[str, str], list[Task]] = {
-            place: [] for place in self._lanes.limits(self._accounts)
-        }
+        limits = self._lanes.limits(self._accounts)
+        held: dict[tuple[str, str], list[Task]] = {place: [] for place in limits}
         for task in await self._live_tasks():
             if task.status in HOLDS_SLOT and task.account is not None:
                 held.setdefault((task.account, task.request.model), []).append(task)
         return [
             Holding(
                 *place,
-                self._lanes.limits(self._accounts).get(place),
+                limits.get(place),
                 tuple(sorted(tasks, key=lambda task: task.created_ms)),
             )
             for place, tasks in held.items()
@@ -80,39 +89,84 @@ class SlotStore:
 
     async def waiting(self) -> dict[str, int]:
         """How many tasks wait, by class."""
-        redis, keys, answer = self._store.redis, self._store.keys, self._store.answer
         counts: dict[str, int] = {}
+        for (task_class, _), count in (await self.queues()).items():
+            counts[task_class] = counts.get(task_class, 0) + count
+        return counts
+
+    async def queues(self) -> dict[tuple[str, str], int]:
+        """How many tasks wait, by class and team."""
+        redis, keys, answer = self._store.redis, self._store.keys, self._store.answer
+        counts: dict[tuple[str, str], int] = {}
         for task_class in sorted(await answer("read_queue", redis.smembers(keys.classes))):
             teams = await answer("read_queue", redis.smembers(keys.waiting(task_class)))
             sizes = redis.pipeline(transaction=False)
             for team in teams:
                 sizes.zcard(keys.queue(task_class, team))
-            counts[task_class] = sum(await answer("read_queue", sizes.execute()))
+            read = await answer("read_queue", sizes.execute())
+            counts |= {(task_class, team): n for team, n in zip(teams, read, strict=True)}
         return counts
 
     async def resting(self) -> list[Resting]:
         """What is left alone at the moment, and why."""
-        redis, keys = self._store.redis, self._store.keys
+        redis, keys, lanes = (
+            self._store.redis,
+            self._store.keys,
+            [*self._lanes.limits(self._accounts)],
+        )
         read = redis.pipeline(transaction=False)
-        read.hget(keys.clock, "now")
+        read.hmget(keys.clock, "now", "wall")
         read.hgetall(keys.rests)
-        for account, model in self._lanes.limits(self._accounts):
+        for account, model in lanes:
             read.hmget(keys.breaker(account, model), "losses", "trial_at")
-        now, rests, *breakers = await self._store.answer("read_rests", read.execute())
-        now_ms, resting = float(now or 0), []
-        for name, rest in sorted(rests.items()):
-            until_ms, _, _, trial, reason = rest.split(" ", 4)
-            left = max(0.0, float(until_ms) - now_ms) / 1000
-            if left or trial != "open":
-                resting.append(Resting(name, left, reason))
-        for (account, model), (losses, trial_at) in zip(
-            self._lanes.limits(self._accounts), breakers, strict=True
-        ):
+        clock, rests, *breakers = await self._store.answer("read_rests", read.execute())
+        now_ms, wall_ms = (float(each or 0) for each in clock)
+        ahead_ms = wall_ms - now_ms  # of the scripts' clock is the one that people see
+
+        def at_rest(name: str, until: str, reason: str, **more: Any) -> Resting:
+            left = max(0.0, float(until) - now_ms) / 1000
+            until_ms = round(float(until) + ahead_ms)
+            return Resting(name=name, seconds_left=left, reason=reason, until_ms=until_ms, **more)
+
+        resting = []
+        for name, text in sorted(rests.items()):
+            until, since, times, trial, reason = text.split(" ", 4)
+            rest = at_rest(
+                *(name, until, reason),
+                since_ms=round(float(since) + ahead_ms),
+                times=int(times),
+                trial=None if trial in ("-", "open") else trial,
+            )
+            if rest.seconds_left or trial != "open":
+                resting.append(rest)
+        for (account, model), (losses, trial_at) in zip(lanes, breakers, strict=True):
             if trial_at is not None:
                 reason = f"{losses} answers lost in a row; it is tried with one task at a time"
-                left = max(0.0, float(trial_at) - now_ms) / 1000
-                resting.append(Resting(f"breaker:{account}:{model}", left, reason))
+                resting.append(at_rest(f"breaker:{account}:{model}", trial_at, reason))
         return resting
+
+    async def effective_limits(self) -> dict[tuple[str, str], int]:
+        """By account and model, how many tasks go there of late, where that is below the limit."""
+        redis, keys, limits = (
+            self._store.redis,
+            self._store.keys,
+            self._lanes.limits(self._accounts),
+        )
+        read = await self._store.answer("read_limits", redis.hgetall(keys.effective))
+        lowered = {
+            (account, model): int(text.split(" ", 1)[0])
+            for (account, _, model), text in (
+                (name.rpartition(":"), text) for name, text in read.items()
+            )
+        }
+        return {place: min(n, limits[place]) for place, n in lowered.items() if place in limits}
+
+    async def troubles(self) -> dict[str, tuple[int, str]]:
+        """By account, when something went wrong last (Unix milliseconds), and what."""
+        redis, keys = self._store.redis, self._store.keys
+        read = await self._store.answer("read_troubles", redis.hgetall(keys.troubles))
+        told = ((account, text.split(" ", 1)) for account, text in read.items())
+        return {account: (int(at_ms), reason) for account, (at_ms, reason) in told}
 
     async def verify(self, teams: Iterable[Team]) -> list[str]:
         """Differences between slots and records, as sentences; none when all is well."""

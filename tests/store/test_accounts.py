@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.account import AccountState, ApiKey, Source
+from gateway.domain.account import AccountState, ApiKey, CannotOpen, Source
 from gateway.domain.account_form import AccountForm, AccountTerms
 from gateway.domain.errors import InvalidField
 from gateway.domain.provider_answers import Rest
 from gateway.store.accounts import AccountStore
 from gateway.store.connection import Store
-from gateway.store.encryption import CannotOpen, Cipher
+from gateway.store.encryption import Cipher
 from gateway.store.events import Events
 from gateway.store.lanes import LaneRules
 from gateway.store.slots import SlotStore

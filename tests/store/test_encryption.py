@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.domain.account import ApiKey
-from gateway.store.encryption import CannotOpen, Cipher
+from gateway.domain.account import ApiKey, CannotOpen
+from gateway.store.encryption import Cipher
 
 OLD, NEW = "an old secret of many characters", "a new secret, of many characters"
 KEY = ApiKey("0123456789abcdef.secret-of-the-vendor")
