@@ -199,7 +199,10 @@ def hand_in(plan: Plan, at: Stage) -> None:
 
 def watch(plan: Plan, at: Stage) -> tuple[Window, StoreCosts]:
     """Wait for the first round to be over, then for the window's end."""
-    while at.total()["accepted"] < 2 * plan.slots:
+    patience = time.monotonic() + 5 * plan.longest
+    while (accepted := at.total()["accepted"]) < 2 * plan.slots:
+        if time.monotonic() > patience:
+            sys.exit(f"after {5 * plan.longest:.0f} s only {accepted:,} tasks were submitted")
         time.sleep(min(1.0, plan.shortest / 10))
     at.processes.start()
     costs = StoreCosts(at.store)
@@ -269,6 +272,10 @@ def tell(plan: Plan, made: list[Made], window: Window, at: Stage, costs: StoreCo
     print(f"  {submits / window.seconds:.1f} submits/s, {looks / window.seconds:.0f} looks/s")
     for kind, shares in at.processes.shares().items():
         print(f"  CPU of {kind:10} {' + '.join(f'{share:.0%}' for share in shares)} of a core")
+    runnable = ", ".join(f"{mean:.1f}" for mean in psutil.getloadavg())
+    print(
+        f"  processes that wanted to run: {runnable} (1, 5, 15 min) on {psutil.cpu_count()} cores"
+    )
     print("\n".join(costs.table()))
 
 

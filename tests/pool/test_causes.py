@@ -33,15 +33,15 @@ def test_a_revoked_key_is_tried_a_few_times_and_the_account_goes_on_with_the_oth
         processes, [account("main", 6)], duration="0.1-0.2", GATEWAY_KEY_REST_SECONDS=LONG_REST
     )
     one, two = api_keys("main")
-    stage.hand_in(150)
+    stage.hand_in(100)
     stage.wait_for_more(30)
     stage.vendor.change_account("main", revoked_keys=[one])
     stage.wait_for_all()
-    # Whatever was on its way with that key when it was refused for the first time.
-    assert 1 <= stage.refused("1002", one) <= 6
+    # Whatever was on its way with that key when it was refused for the first time, and again.
+    assert 1 <= stage.refused("1002", one) <= 12
     assert not stage.refused("1002", two)
     # The tasks that were submitted with it: a look or two at each, then with the other.
-    assert stage.looks_refused(one) <= 12
+    assert stage.looks_refused(one) <= 20
     stage.fill("main", 6)
     stage.wait_for_all()
     stage.check()
@@ -87,15 +87,19 @@ def test_an_account_in_arrears_rests_and_comes_back_by_itself(processes: Process
     stage.wait_for_more(40, "rich")
     assert stage.vendor.account("poor")["accepted"] == before
     assert stage.refused("1113") <= 20
-    # What ran when it happened was looked after as ever.
-    told = {task["id"] for task in stage.made() if task["told_at"] is not None}
-    assert running <= told
+    # What ran when it happened is looked after as ever.
+    wait_until(lambda: running <= told(stage), what="the ends of what ran when it happened")
 
     stage.vendor.change_account("poor", arrears=False)
     stage.hand_in(60)
     stage.wait_for_more(10, "poor")
     stage.wait_for_all()
     stage.check()
+
+
+def told(stage: Stage) -> set[str]:
+    """The tasks whose ends the gateway knows."""
+    return {task["id"] for task in stage.made() if task["told_at"] is not None}
 
 
 def test_another_user_of_an_account_costs_few_refusals_and_its_slots_come_back(
@@ -166,11 +170,8 @@ def test_a_vendor_that_refuses_connections_for_a_while_costs_no_task(
     gate.shut()
     stage.hand_in(40)
     wait_until(lambda: stage.said("not reached") >= 3, what="three tries to reach it")
-    made = len(stage.made())
+    assert len(stage.made()) <= 23
     gate.open(stage.vendor.url)
-    stage.wait_for_more(1)
-    # All but one of those that ran had ended unseen, and their slots had stayed theirs.
-    assert made <= 23
     stage.wait_for_all()
     stage.check()
 
@@ -206,7 +207,7 @@ def test_a_vendor_that_hangs_for_longer_costs_the_answers_that_were_lost_and_no_
         stage.hand_in(40)
         wait_until(lambda: stage.said("outcome unknown") >= 2, what="answers to be lost")
     ends = stage.ends()
-    unknown = ends.pop("submission_outcome_unknown")
+    unknown = ends.pop("submission_outcome_unknown", 0)
     # Two may be; one more if the pause was over before the vendor went on.
     assert 2 <= unknown <= 3
     assert ends == {"SUCCESS": len(stage.tasks) - unknown}
