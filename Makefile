@@ -17,6 +17,9 @@ SDKS := zai-sdk zhipuai openai-2.2 openai-2.54 openai-3.51
 NODE_SDKS := openai-node-6.49 openai-node-7.55
 SDK_VENVS := $(patsubst %,.venv-sdk/%/.ready,$(SDKS) node $(NODE_SDKS))
 NPM := PATH="$(CURDIR)/.venv-sdk/node/bin:$$PATH" npm
+# How many test files run at a time. They wait for processes more than they compute, so that is one
+# more than two processors; -n 0 in ARGS runs all in one process, as a debugger wants it.
+WORKERS ?= 3
 # How many tasks `make soak` hands in.
 TASKS ?= 600
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet
@@ -66,9 +69,11 @@ demo: $(VENV)/.ready ## Make videos through the whole way on this machine: store
 run: $(VENV)/.ready ## Run the gateway with the settings of the environment and gateway.yaml
 	@$(BIN)/gateway serve
 
+# Each test starts processes, and these start faster with the bytecode of the last one kept.
 .PHONY: test
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.ready $(SDK_VENVS) ## Run the tests (ARGS="-k slots" for some of them)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.ready ## Run ruff, mypy and the import contract

@@ -16,6 +16,9 @@ from typing import Any
 
 import httpx
 import psutil
+import redis
+
+from gateway.store.keyspace import Keyspace
 
 COMMAND = [sys.executable, "-W", "error", "-m", "gateway"]
 TEAM_KEY = "sk-films-0123456789abcdef0123456789abcdef"
@@ -274,6 +277,11 @@ class Processes:
         if running.url and wait_ready:
             wait_until(lambda: httpx.get(f"{running.url}/readyz").status_code == 200)
         return running
+
+    def pass_time(self, seconds: float) -> None:
+        """On the clock of the scripts: what was to happen by then is due, however slow we are."""
+        with redis.Redis.from_url(self._store_url) as client:
+            client.hincrby(Keyspace(self._pool).clock, "now", round(seconds * 1000))
 
     def caller(self, running: Running, *key: str) -> Caller:
         return self._stack.enter_context(closing(Caller(running.url, *key)))

@@ -23,11 +23,12 @@ def test_a_lost_answer_keeps_its_slot_for_the_hold_and_is_never_sent_again(proce
     limit = {"main": 1}
     vendor = processes.simulator(limit, duration="0.1")
     vendor.fault(on="submit", kind="accept_then_cut", times=1)
-    running = processes.gateway(vendor, limit, GATEWAY_UNKNOWN_HOLD_SECONDS="4")
+    running = processes.gateway(vendor, limit, GATEWAY_UNKNOWN_HOLD_SECONDS="3600")
     team = processes.caller(running)
     lost, waiting = team.created(prompt="lost"), team.created(prompt="waiting")
     slots = run_command("slots", **processes.settings(vendor, limit)).stdout
     assert f"{lost}  films  unknown: RemoteProtocolError" in slots
+    processes.pass_time(3600)
     ended = team.ended(lost)
     assert ended["task_status"] == "FAIL"
     assert ended["error"]["code"] == "submission_outcome_unknown"
