@@ -21,10 +21,18 @@ def operate() -> Iterator[Operate]:
         yield lambda stage: opened.enter_context(closing(Operator(stage.gateway)))
 
 
+def keep(stage: Stage, operator: Operator, name: str) -> None:
+    """Let the gateway have an account that it does not know; those of the settings stay as they
+    are while it runs."""
+    limit = stage.limits[name]
+    operator.add(name, base_url=stage.vendor.base_url, limit=limit, api_keys=api_keys(name))
+
+
 def test_a_tier_is_lowered_and_raised_while_tasks_run(processes: Processes, operate: Operate):
     """From 10 to 5, where the vendor does so only when five have drained, and up to 15."""
-    stage = Stage(processes, [account("main", 10)], duration="0.1-0.3")
+    stage = Stage(processes, [account("main", 10)], duration="0.1-0.3", unknown=["main"])
     operator = operate(stage)
+    keep(stage, operator, "main")
     stage.hand_in(150)
     stage.wait_for_more(30)
 
@@ -44,8 +52,9 @@ def test_a_tier_is_lowered_and_raised_while_tasks_run(processes: Processes, oper
 
 
 def test_a_limit_below_what_runs_takes_nothing_from_it(processes: Processes, operate: Operate):
-    stage = Stage(processes, [account("main", 4)], duration="3600")
+    stage = Stage(processes, [account("main", 4)], duration="3600", unknown=["main"])
     operator = operate(stage)
+    keep(stage, operator, "main")
     stage.hand_in(6)
     wait_until(lambda: len(stage.made()) == 4, what="all slots to be in use")
     operator.change("main", limit=1)
@@ -92,7 +101,7 @@ def test_an_account_is_added_while_tasks_wait(processes: Processes, operate: Ope
     stage.hand_in(100)
     stage.wait_for_more(10)
     assert not stage.vendor.account("new")["submits"]
-    operator.add("new", base_url=stage.vendor.base_url, limit=4, api_keys=api_keys("new"))
+    keep(stage, operator, "new")
     stage.wait_for_more(20, "new")
     stage.fill("new", 4)
     stage.wait_for_all()
@@ -102,8 +111,14 @@ def test_an_account_is_added_while_tasks_wait(processes: Processes, operate: Ope
 def test_keys_are_rotated_with_fifty_tasks_in_flight(processes: Processes, operate: Operate):
     """Both old keys go, one after the other; what they had submitted is looked at with the new."""
     new = "main-key.new"
-    stage = Stage(processes, [account("main", 50, more_keys=[new])], duration="3600")
+    stage = Stage(
+        processes,
+        [account("main", 50, more_keys=[new])],
+        duration="3600",
+        unknown=["main"],
+    )
     operator = operate(stage)
+    keep(stage, operator, "main")
     stage.hand_in(70)
     wait_until(lambda: len(stage.made()) == 50, what="fifty in flight")
     old = api_keys("main")
