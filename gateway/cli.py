@@ -1,4 +1,4 @@
-"""The command `gateway`: serve, worker, simulator, demo, slots."""
+"""The command `gateway`: serve, worker, simulator, demo, slots, accounts, secrets, audit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import click
 
 from gateway import __version__
+from gateway.accounts_cli import accounts, secrets
 from gateway.configuration import load_settings
 from gateway.logs import configure_logging
 from gateway.settings import Settings, WrongSettings
@@ -43,6 +44,8 @@ def cli() -> None:
 
 
 cli.add_command(simulator)
+cli.add_command(accounts)
+cli.add_command(secrets)
 
 
 @cli.command()

@@ -85,7 +85,7 @@ def _tell_what_was_read(settings: Settings) -> None:
     accounts, teams = len(settings.accounts), len(settings.teams)
     log.info("settings: %d accounts, %d teams", accounts, teams)
     if not accounts:
-        log.warning("no account is configured: every submit will be refused (GATEWAY_ACCOUNTS)")
+        log.warning("no account in the settings (GATEWAY_ACCOUNTS): gateway accounts lists others")
     if not teams:
         log.warning("no team is configured: nobody may call (GATEWAY_TEAMS)")
 

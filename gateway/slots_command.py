@@ -3,11 +3,7 @@ operator did about it."""
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 import time
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Literal
 
@@ -16,23 +12,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.bootstrap import read_pool, store_url
+from gateway.bootstrap import read_pool
 from gateway.domain.task import Status, Task
-from gateway.settings import Settings, WrongSettings
+from gateway.keyboard import existing_store, operator, print_whole
+from gateway.settings import Settings
 from gateway.store.slots import Holding
 
 
 async def show(settings: Settings) -> None:
     """Print every account's slots, how many tasks wait, and what is left alone and why."""
-    with _existing_store(settings) as url:
+    with existing_store(settings) as url:
         async with read_pool(settings, url) as pool:
             holdings = await pool.slots.holdings()
             waiting = await pool.slots.waiting()
             resting = await pool.slots.resting()
-    console, table = Console(), _table(holdings, settings.max_age_seconds)
-    # As wide as it needs to be: ids are there to be copied, so they are never cut short.
-    console.width = max(console.width, _width(console, table))
-    console.print(table)
+    console = Console()
+    print_whole(console, _table(holdings, settings.max_age_seconds))
     for task_class, count in waiting.items():
         console.print(f"{count} waiting for {task_class}", highlight=False)
     for rest in resting:
@@ -42,7 +37,7 @@ async def show(settings: Settings) -> None:
 
 async def verify_slots(settings: Settings) -> list[str]:
     """The differences between slots and records, one account at a time."""
-    with _existing_store(settings) as url:
+    with existing_store(settings) as url:
         async with read_pool(settings, url) as pool:
             return await pool.slots.verify(pool.teams)
 
@@ -53,7 +48,7 @@ async def release(settings: Settings, task_id: str, reason: str, *, force: bool)
     Raises:
         ClickException: there is no such task, it holds no slot that may be released, or not yet.
     """
-    with _existing_store(settings) as url:
+    with existing_store(settings) as url:
         async with read_pool(settings, url) as pool:
             task = await pool.tasks.get(task_id)
             if task is None:
@@ -69,43 +64,24 @@ async def release(settings: Settings, task_id: str, reason: str, *, force: bool)
                     f"{task_id} runs since {_age(task)} and is not overdue "
                     "(GATEWAY_MAX_AGE_SECONDS); --force releases it all the same"
                 )
-            if not await pool.tasks.release(task, _operator(), reason.strip()):
+            if not await pool.tasks.release(task, operator(), reason.strip()):
                 raise ClickException(f"{task_id} is no longer {task.status}; look again")
             return f"released the slot of {task_id} on {task.account}; it was {task.status}"
 
 
 async def show_audit(settings: Settings, last: int) -> None:
     """Print the latest entries of the audit, oldest first."""
-    with _existing_store(settings) as url:
+    with existing_store(settings) as url:
         async with read_pool(settings, url) as pool:
             entries = await pool.tasks.audit(last)
-    console, table = Console(), Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for column in ("at", "who", "action", "on", "before", "after", "reason"):
         table.add_column(column, no_wrap=True)
     for entry in entries:
         at = datetime.fromtimestamp(entry.at_ms / 1000).astimezone().isoformat(timespec="seconds")
         row = (entry.who, entry.action, entry.on, entry.before, entry.after, entry.reason)
         table.add_row(at, *map(escape, row))
-    console.width = max(console.width, _width(console, table))
-    console.print(table)
-
-
-def _operator() -> str:
-    """Who is at the keyboard, as far as the machine knows."""
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except OSError:  # a user id without a name, as in a container
-        return f"uid {os.getuid()}@{socket.gethostname()}"
-
-
-def _existing_store(settings: Settings) -> AbstractContextManager[str]:
-    """The store's URL; a look into an empty folder must not make a store there."""
-    if settings.redis_url is None and not (settings.data_dir / "store.lock").exists():
-        raise WrongSettings(
-            f"GATEWAY_DATA_DIR: there is no store in {settings.data_dir.absolute()}; "
-            "is this the folder, and are these the settings, that `gateway serve` has?"
-        )
-    return store_url(settings)
+    print_whole(Console(), table)
 
 
 def _table(holdings: list[Holding], max_age_seconds: float) -> Table:
@@ -133,8 +109,3 @@ def _status(task: Task, max_age_seconds: float) -> str:
 def _age(task: Task) -> str:
     seconds = max(0, round(time.time() - (task.submitted_ms or task.created_ms) / 1000))
     return f"{seconds // 60}:{seconds % 60:02d}"
-
-
-def _width(console: Console, table: Table) -> int:
-    """What the table needs if nothing bounds it."""
-    return console.measure(table, options=console.options.update(width=1000)).maximum

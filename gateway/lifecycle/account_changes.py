@@ -99,9 +99,13 @@ class AccountChanges:
 
         Raises:
             NotFound: there is no such account.
+            Conflict: it is of the settings, and no gateway was started with them yet.
         """
         await self._accounts.refresh()
-        if not await self._accounts.set_state(name, state, who=who, reason=checked_reason(reason)):
+        reason = checked_reason(reason)
+        if not await self._accounts.set_state(name, state, who=who, reason=reason):
+            if self._accounts.get(name) is not None:
+                raise Conflict(f"account {name} is not in the pool yet: start the gateway first")
             raise NotFound("there is no such account")
 
     def changeable(self, name: str) -> KeptAccount:

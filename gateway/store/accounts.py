@@ -266,6 +266,14 @@ class AccountStore(Mapping[str, Account]):
                     break
         return count
 
+    def left_under_old_secrets(self) -> int:
+        """How many kept keys, as they were read last, are not under the first secret."""
+        return sum(
+            not self._cipher.is_newest(key["sealed"])
+            for kept in self.kept.values()
+            for key in kept.keys
+        )
+
     def _resealed(self, account: str, sealed: str, key_id: str) -> str:
         if self._cipher.is_newest(sealed):
             return sealed
