@@ -191,7 +191,7 @@ async def open_pool(
             store, lambda: Cipher(secret_keys(settings), settings.pool), terms, lanes, of_settings
         )
         slots = SlotStore(store, accounts, lanes)
-        capacity = CapacityReader(accounts, slots, settings.max_age_seconds)
+        capacity = CapacityReader(store, accounts, slots, settings.max_age_seconds)
         yield Pool(store, tasks, slots, bounds, accounts, capacity, catalog, _teams(settings))
 
 

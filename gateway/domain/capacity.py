@@ -57,6 +57,19 @@ class KeyCapacity:
     why: Why | None
 
 
+@dataclass(frozen=True, slots=True)
+class LearnedDurations:
+    """How long tasks of a model take at a vendor, as the latest looks saw it. Of any form: looks
+    tell apart by size, quality and length as well, once enough of a kind have ended."""
+
+    ends: int
+    """How many this is from."""
+    shortest_seconds: float
+    typical_seconds: float
+    """On average."""
+    longest_seconds: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneCapacity:
     """An account's slots for one model."""
@@ -76,6 +89,8 @@ class LaneCapacity:
     """Tasks that wait and that it could take."""
     why: Why | None
     """What keeps this model from the account, or from its vendor, at the moment."""
+    durations: LearnedDurations | None
+    """None while too little was seen."""
 
     @property
     def in_flight(self) -> int:

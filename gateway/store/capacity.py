@@ -15,17 +15,23 @@ from gateway.domain.capacity import (
     KeyCapacity,
     KeyCondition,
     LaneCapacity,
+    LearnedDurations,
     Why,
 )
 from gateway.domain.task import Status
 from gateway.store.accounts import AccountStore
+from gateway.store.connection import Store
+from gateway.store.durations import learned_of
 from gateway.store.slots import Holding, Resting, SlotStore
 
 
 class CapacityReader:
     """Fits the port `ReadsCapacity`."""
 
-    def __init__(self, accounts: AccountStore, slots: SlotStore, max_age_seconds: float) -> None:
+    def __init__(
+        self, store: Store, accounts: AccountStore, slots: SlotStore, max_age_seconds: float
+    ) -> None:
+        self._store = store
         self._accounts = accounts
         self._slots = slots
         self._max_age_seconds = max_age_seconds
@@ -42,9 +48,11 @@ class CapacityReader:
         queues = await self._slots.queues()
         effective = await self._slots.effective_limits()
         troubles = await self._slots.troubles()
+        holdings = await self._slots.holdings()
+        models = {(self._provider_of(holding.account), holding.model) for holding in holdings}
+        durations = await learned_of(self._store, models)
         lanes = tuple(
-            self._lane(holding, effective, queues, rests)
-            for holding in await self._slots.holdings()
+            self._lane(holding, effective, queues, rests, durations) for holding in holdings
         )
         names = sorted({*self._accounts, *self._accounts.kept})
         accounts = (
@@ -62,10 +70,10 @@ class CapacityReader:
         effective: Mapping[tuple[str, str], int],
         queues: Mapping[tuple[str, str], int],
         rests: Mapping[str, Resting],
+        durations: Mapping[tuple[str, str], LearnedDurations],
     ) -> LaneCapacity:
         name, model = holding.account, holding.model
-        account = self._accounts.get(name)
-        provider = account.provider if account else ""
+        provider = self._provider_of(name)
         now = time.time()
         causes = (
             f"account:{name}:{model}",
@@ -82,7 +90,13 @@ class CapacityReader:
             overdue=sum(task.overdue(now, self._max_age_seconds) for task in holding.tasks),
             queued=sum(n for (kind, _), n in queues.items() if _takes(kind, model, provider)),
             why=next((_why(rests[cause]) for cause in causes if cause in rests), None),
+            durations=durations.get((provider, model)),
         )
+
+    def _provider_of(self, name: str) -> str:
+        """Empty for an account that is there no more."""
+        account = self._accounts.get(name)
+        return account.provider if account else ""
 
     def _account(
         self,

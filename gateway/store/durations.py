@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from gateway.domain.account import Account
+from gateway.domain.capacity import LearnedDurations
 from gateway.domain.catalog import Catalog
 from gateway.domain.durations import GUESS, Expectation, Seen, Variant
 from gateway.domain.errors import StoreUnavailable
@@ -106,6 +107,27 @@ class DurationStore:
             if self._read.get(variant) != read:
                 self._read[variant] = read
                 self._learned[variant] = learned([_seen(entry) for entry in read])
+
+
+async def learned_of(
+    store: Store, models: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], LearnedDurations]:
+    """By provider and model, what is known by now; nothing where that is too little.
+
+    Raises:
+        StoreUnavailable: it could not be read.
+    """
+    reads = store.redis.pipeline(transaction=False)
+    for provider, model in models:
+        reads.lrange(store.keys.durations(provider, model), 0, -1)
+    read = await store.answer("read_durations", reads.execute()) if models else []
+    found = {}
+    for of, entries in zip(models, read, strict=True):
+        if (expected := learned([_seen(entry) for entry in entries])) is not None:
+            found[of] = LearnedDurations(
+                len(entries), expected.ages[0], expected.seconds, expected.ages[-1]
+            )
+    return found
 
 
 def _seen(entry: str) -> Seen:

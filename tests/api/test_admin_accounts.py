@@ -394,3 +394,16 @@ def test_a_body_that_is_none_is_refused(town: Town, body: bytes):
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "malformed_body"
     assert "secret" not in answer.text
+
+
+def test_what_was_learned_of_durations_is_told(processes: Processes):
+    vendor = processes.simulator({"main": 5}, duration="0.2-0.4")
+    running = processes.gateway(vendor, {"main": 5})
+    team = processes.caller(running)
+    with closing(Operator(running)) as operator:
+        assert operator.lane("main")["durations"] is None
+        for task_id in [team.created() for _ in range(10)]:
+            team.ended(task_id)
+        learned = wait_until(lambda: operator.lane("main")["durations"])
+    assert learned["ends"] == 10
+    assert learned["shortest_seconds"] <= learned["typical_seconds"] <= learned["longest_seconds"]

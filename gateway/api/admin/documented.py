@@ -26,7 +26,12 @@ _ACCOUNT = {
             "queued": 31,
             "reason": None,
             "until": None,
-            "durations": None,
+            "durations": {
+                "ends": 64,
+                "shortest_seconds": 58.2,
+                "typical_seconds": 84.9,
+                "longest_seconds": 121.0,
+            },
         }
     ],
     "state": "resting",

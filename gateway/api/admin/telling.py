@@ -10,6 +10,7 @@ from gateway.domain.capacity import (
     Capacity,
     KeyCapacity,
     LaneCapacity,
+    LearnedDurations,
     Why,
 )
 from gateway.domain.task import Task
@@ -110,7 +111,18 @@ def _lane(lane: LaneCapacity) -> dict[str, Any]:
         "queued": lane.queued,
         "reason": why.reason or None,
         "until": time_told(why.until_ms),
-        "durations": None,
+        "durations": _durations(lane.durations),
+    }
+
+
+def _durations(durations: LearnedDurations | None) -> dict[str, Any] | None:
+    if durations is None:
+        return None
+    return {
+        "ends": durations.ends,
+        "shortest_seconds": round(durations.shortest_seconds, 1),
+        "typical_seconds": round(durations.typical_seconds, 1),
+        "longest_seconds": round(durations.longest_seconds, 1),
     }
 
 
