@@ -24,6 +24,8 @@ OF_SETTINGS, BY_API, BY_IMPORT, BAD_INPUT, IN_THE_CLEAR = (
 TEAM = f"sk-team-canary-{secrets.token_hex(16)}"
 ADMIN = f"sk-admin-canary-{secrets.token_hex(16)}"
 SECRET, NEXT_SECRET = (f"{which}-secret-canary-{secrets.token_hex(16)}" for which in ("1st", "2nd"))
+KNOWN = {"settings": OF_SETTINGS, "api": BY_API, "import": BY_IMPORT}
+"""By account at the vendor, its key there."""
 PLANTED = (OF_SETTINGS, BY_API, BY_IMPORT, BAD_INPUT, TEAM, ADMIN, SECRET, NEXT_SECRET)
 
 
@@ -46,9 +48,8 @@ class Town:
 
     def __init__(self, processes: Processes, url: str, folder: Path) -> None:
         self.processes, self.url, self.folder = processes, url, folder
-        known = [OF_SETTINGS, BY_API, BY_IMPORT, BAD_INPUT]
-        account = {"name": "all", "limit": 9, "api_keys": known}
-        self.vendor: Vendor = processes.simulator({}, accounts=[account], duration="0.2")
+        accounts = [{"name": n, "limit": 2, "api_keys": [key]} for n, key in KNOWN.items()]
+        self.vendor: Vendor = processes.simulator({}, accounts=accounts, duration="0.2")
         self.settings = processes.settings(self.vendor, {}) | {
             "GATEWAY_ACCOUNTS": [
                 {
@@ -131,7 +132,14 @@ def _live(town: Town, tmp_path: Path) -> None:
         team = town.processes.caller(town.gateways[0], TEAM)
         for _ in range(8):
             team.ended(team.created())
-        town.vendor.change_account("all", revoked_keys=[BY_API, BY_IMPORT, OF_SETTINGS])
+        # Revoked, and by a server that says aloud which key it does not like.
+        for name, key in KNOWN.items():
+            town.vendor.change_account(name, revoked_keys=[key])
+            quoted = f"Incorrect API key provided: {key}"
+            town.vendor.fault(
+                **{"on": "submit", "kind": "error", "account": name},
+                **{"status": 401, "code": "1002", "message": quoted},
+            )
         task = team.created()
         wait_until(
             lambda: (
@@ -154,7 +162,9 @@ def _live(town: Town, tmp_path: Path) -> None:
         town.types("secrets", "rotate", GATEWAY_SECRET_KEY=BAD_INPUT)
         town.types("audit")
         town.types("slots")
-        town.vendor.change_account("all", revoked_keys=[])
+        town.vendor.no_faults()
+        for name in KNOWN:
+            town.vendor.change_account(name, revoked_keys=[])
         team.ended(task)
         for name in ("api", "account-1"):
             town.hears(one, "POST", f"/accounts/{name}/drain")

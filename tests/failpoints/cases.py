@@ -51,6 +51,13 @@ EXCLUDED_CALLS = {
     "read_slots": "only reads, for commands and /metrics; nothing of a task's life waits for it",
     "read_queue": "the same",
     "read_rests": "the same",
+    "read_limits": "the same",
+    "read_troubles": "the same",
+    "read_accounts": "only reads; what was known stays, and it is read again soon",
+    "put_account": "made at an operator's wish, who sees that it was not answered, and looks",
+    "remove_account": "the same",
+    "set_account_state": "the same",
+    "reseal_account": "the same",
 }
 
 # The steps of one request to the vendor, as the HTTP library (httpcore) tells them.

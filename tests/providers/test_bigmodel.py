@@ -106,6 +106,17 @@ async def test_a_refusal_is_read_nested_and_flat(
         assert answer.rest is Rest.CONCURRENCY
 
 
+async def test_a_key_that_the_vendor_quotes_is_not_passed_on(
+    vendor: Vendor, account: Account, provider: BigModel
+):
+    (key, *_) = account.api_keys
+    said = f"Incorrect API key provided: {key.secret}."
+    vendor.fault(on="submit", kind="error", status=401, code="1002", message=said)
+    refused = await provider.submit(account, key, "task_1-1", REQUEST, no_objection)
+    assert isinstance(refused, Refused)
+    assert refused.reason == "1002: Incorrect API key provided: (the API key)."
+
+
 async def test_nothing_is_sent_if_the_last_word_before_the_first_byte_is_no(
     provider: BigModel, vendor: Vendor, account: Account
 ):
