@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from click import ClickException
@@ -26,7 +28,19 @@ async def rotate(settings: Settings) -> str:
             async with read_pool(settings, url) as pool:
                 done = await _reseal(pool)
             return f"{done}; all are under the first secret, so the others may be taken out now"
-        return await _rotate_file(settings, url, settings.data_dir / KEY_FILE)
+        with _one_at_a_time(settings.data_dir / f"{KEY_FILE}.lock"):
+            return await _rotate_file(settings, url, settings.data_dir / KEY_FILE)
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Two rotations at once would each drop the other's new secret."""
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ClickException("a rotation is under way already") from None
+        yield
 
 
 async def _rotate_file(settings: Settings, url: str, path: Path) -> str:

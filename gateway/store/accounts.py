@@ -22,7 +22,7 @@ from gateway.domain.account import (
     Source,
 )
 from gateway.domain.account_form import AccountForm, AccountTerms
-from gateway.domain.errors import StoreUnavailable
+from gateway.domain.errors import Conflict, StoreUnavailable
 from gateway.store.connection import AUDIT_ENTRIES, Store
 from gateway.store.encryption import Cipher
 from gateway.store.lanes import LaneRules
@@ -184,6 +184,7 @@ class AccountStore(Mapping[str, Account]):
 
         Raises:
             InvalidField: the form names something that is not there.
+            Conflict: this process encrypts with a secret that is out of use by now.
         """
         account = self._terms.account(form, Source.STORE)
         self._cipher = self._read_cipher()
@@ -203,7 +204,13 @@ class AccountStore(Mapping[str, Account]):
             _told(record),
             reason,
             AUDIT_ENTRIES,
+            self._cipher.version,
         )
+        if done < 0:
+            raise Conflict(
+                "this process encrypts with a secret that is out of use: restart it with the "
+                "GATEWAY_SECRET_KEY that is in use now"
+            )
         await self.refresh()
         return bool(done)
 
@@ -250,6 +257,8 @@ class AccountStore(Mapping[str, Account]):
         Raises:
             CannotOpen: one is under a secret that is not ours. Those before it are done.
         """
+        await self._retire_old_secrets()
+        await self.refresh()
         count = 0
         for name in list(self.kept):
             while any(not self._cipher.is_newest(key["sealed"]) for key in self.kept[name].keys):
@@ -265,6 +274,14 @@ class AccountStore(Mapping[str, Account]):
                 if name not in self.kept:
                     break
         return count
+
+    async def _retire_old_secrets(self) -> None:
+        """From here on nobody can keep anything under them: what was kept before can be seen."""
+        retire = self._store.redis.pipeline(transaction=True)
+        retire.srem(self._store.keys.retired, self._cipher.version)
+        if self._cipher.older_versions:
+            retire.sadd(self._store.keys.retired, *self._cipher.older_versions)
+        await self._store.answer("retire_secrets", retire.execute())
 
     def left_under_old_secrets(self) -> int:
         """How many kept keys, as they were read last, are not under the first secret."""

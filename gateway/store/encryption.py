@@ -32,8 +32,8 @@ class Cipher:
         self._keys = {
             _derived(s, b"version", 4).hex(): AESGCM(_derived(s, b"key")) for s in secrets
         }
-        self.version = next(iter(self._keys))
-        """Of the first secret."""
+        self.version, *self.older_versions = self._keys
+        """Of the first secret, and of the others."""
 
     def seal(self, key: ApiKey, account: str) -> str:
         nonce = os.urandom(_NONCE_BYTES)

@@ -31,6 +31,7 @@
 | keys                            | hash   | account -> ids of its API keys      | permanent       |
 | accounts                        | hash   | name -> an account kept here        | permanent       |
 | accounts_version                | string | counts the changes of accounts      | permanent       |
+| retired                         | set    | versions of secrets out of use      | permanent       |
 | account_states                  | hash   | account -> paused or draining, why  | permanent       |
 | effective                       | hash   | lanes with less room than they say  | permanent       |
 | budgets                         | hash   | what is left to spend on refusals   | permanent       |
@@ -69,6 +70,7 @@ PERMANENT = (
     "keys",
     "accounts",
     "accounts_version",
+    "retired",
     "account_states",
     "effective",
     "budgets",
@@ -101,6 +103,7 @@ class Keyspace:
         self.events = self._key("events")
         self.accounts = self._key("accounts")
         self.accounts_version = self._key("accounts_version")
+        self.retired = self._key("retired")
         self.account_states = self._key("account_states")
         self.effective = self._key("effective")
         self.troubles = self._key("troubles")

@@ -37,10 +37,6 @@ STORE_CALLS: dict[str, Scenario] = {
 # A call of the store's adapters that has no case, and why.
 EXCLUDED_CALLS = {
     "release": "made by an operator's command alone, in a process of its own without failpoints",
-    "put_account": "an operator's change; whoever made it sees that it was not answered",
-    "remove_account": "the same",
-    "set_account_state": "the same",
-    "reseal_account": "the same",
     "read_audit": "only reads, for a command",
     "verify_slots": "the same, and it only reads",
     "verify_team": "the same, and it only reads",
@@ -53,11 +49,11 @@ EXCLUDED_CALLS = {
     "read_rests": "the same",
     "read_limits": "the same",
     "read_troubles": "the same",
-    "read_accounts": "only reads; what was known stays, and it is read again soon",
     "put_account": "made at an operator's wish, who sees that it was not answered, and looks",
     "remove_account": "the same",
     "set_account_state": "the same",
     "reseal_account": "the same",
+    "retire_secrets": "the same",
 }
 
 # The steps of one request to the vendor, as the HTTP library (httpcore) tells them.

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.domain.account import AccountState, ApiKey, CannotOpen, Source
 from gateway.domain.account_form import AccountForm, AccountTerms
-from gateway.domain.errors import InvalidField
+from gateway.domain.errors import Conflict, InvalidField
 from gateway.domain.provider_answers import Rest
 from gateway.store.accounts import AccountStore
 from gateway.store.connection import Store
@@ -265,6 +265,22 @@ async def test_all_secrets_are_replaced_and_nothing_is_under_the_old_one(one: Pr
     await only_new.accounts.refresh()
     assert only_new.accounts.locked == {}
     assert {key.secret for key in only_new.accounts["d"].api_keys} == {"d.one", "d.two"}
+
+
+async def test_what_is_out_of_use_encrypts_nothing_any_more(one: Process, make):
+    """Else a process that still has it in front would leave a key that nobody opens later."""
+    both = make(NEW, OLD)
+    await both.accounts.refresh()
+    await both.accounts.reseal()
+    with pytest.raises(Conflict, match="out of use"):
+        await one.add()
+    assert one.accounts.kept == {}
+    assert await both.add()
+    # Who goes back to it says so by a rotation as well.
+    back = make(OLD, NEW)
+    await back.accounts.refresh()
+    assert await back.accounts.reseal() == 1
+    assert await one.add("d")
 
 
 async def test_a_process_without_the_secret_says_which_is_missing(one: Process, make):
