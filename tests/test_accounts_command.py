@@ -124,6 +124,23 @@ def test_accounts_of_the_settings_are_changed_there(
     assert "main is active" in keyboard.done("resume", "main")
 
 
+def test_of_one_name_the_settings_account_is_in_use_and_the_other_can_be_removed(
+    vendor: Vendor, keyboard: Keyboard
+):
+    where = ("--base-url", vendor.base_url)
+    keyboard.done(
+        "add", "films", "--limit", "3", "--key-file", keyboard.file("films-key.0"), *where
+    )
+    films = {"name": "films", "limit": 2, "api_keys": ["films-key.1"]}
+    keyboard.settings["GATEWAY_ACCOUNTS"] = [*keyboard.settings["GATEWAY_ACCOUNTS"], films]
+    shown = keyboard.shown("films")
+    assert (shown["source"], shown["limit"], shown["shadowed"]) == ("settings", 2, True)
+    assert "gateway accounts remove films" in keyboard.done("list")
+    assert "gateway.yaml" in keyboard.refused("set", "films", "--limit", "5")
+    assert keyboard.done("remove", "films") == "films is removed\n"
+    assert keyboard.shown("films")["shadowed"] is False
+
+
 def test_keys_come_from_stdin_or_are_asked_for_and_not_shown(keyboard: Keyboard):
     environment = {name: _text(value) for name, value in keyboard.settings.items()}
     piped = subprocess.run(
