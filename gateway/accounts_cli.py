@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from gateway.account_options import form_options, read_keys, read_text, reason_option, said_of
 from gateway.configuration import load_settings
 from gateway.logs import configure_logging
 from gateway.settings import Settings
 
-F = TypeVar("F", bound=Callable[..., Any])
-_REASON = click.option("--reason", default="", metavar="WHY", help="Why; kept in the audit.")
 _KEY_FILE = "Keys, one a line ('-': stdin). On a terminal they are asked for if it is not given."
 
 
@@ -23,23 +22,6 @@ def _settings() -> Settings:
     settings = load_settings()
     configure_logging("warning")
     return settings
-
-
-def _form(command: F) -> F:
-    """The options that say what an account is."""
-    options = (
-        click.option("--tier", help="V0 to V3, or another of GATEWAY_TIERS."),
-        click.option("--limit", type=int, help="Tasks in flight by model, in place of a tier."),
-        click.option("--limits", metavar="MODEL=N", multiple=True, help="The same of one model."),
-        click.option("--model", "models", multiple=True, help="One that it may make; else all."),
-        click.option("--weight", type=float, help="Its share of free slots counts so many times."),
-        click.option("--cost", "costs_fen", metavar="MODEL=FEN", multiple=True, help="Its price."),
-        click.option("--base-url", help="Where its API stands, if not where the vendor's does."),
-        _REASON,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @click.group()
@@ -81,7 +63,7 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--provider", help="bigmodel (unless said otherwise) or geekai.")
 @click.option("--key-file", type=click.Path(path_type=Path, allow_dash=True), help=_KEY_FILE)
-@_form
+@form_options
 def add(name: str, key_file: Path | None, **said: Any) -> None:
     """Make an account. It takes tasks at once, in every process.
 
@@ -94,7 +76,7 @@ def add(name: str, key_file: Path | None, **said: Any) -> None:
     """
     from gateway.accounts_command import add as run
 
-    _run(run(_settings(), {"name": name, **_said(said), "api_keys": _keys(key_file)}))
+    _run(run(_settings(), {"name": name, **said_of(said), "api_keys": read_keys(key_file)}))
 
 
 @accounts.command("set")
@@ -110,7 +92,7 @@ def add(name: str, key_file: Path | None, **said: Any) -> None:
     help="Keys beside those that it has.",
 )
 @click.option("--remove-key", "remove_keys", metavar="ID", multiple=True, help="One that it has.")
-@_form
+@form_options
 def change(
     name: str,
     key_file: Path | None,
@@ -127,11 +109,11 @@ def change(
     """
     from gateway.accounts_command import change as run
 
-    changes = _said(said)
+    changes = said_of(said)
     if key_file is not None:
-        changes["api_keys"] = _keys(key_file)
+        changes["api_keys"] = read_keys(key_file)
     if add_key_file is not None:
-        changes["add_keys"] = _keys(add_key_file)
+        changes["add_keys"] = read_keys(add_key_file)
     if remove_keys:
         changes["remove_keys"] = list(remove_keys)
     if not changes.keys() - {"reason"}:
@@ -141,7 +123,7 @@ def change(
 
 @accounts.command()
 @click.argument("name")
-@_REASON
+@reason_option
 def pause(name: str, reason: str) -> None:
     """Give it no new tasks for a while; those that run on it are looked after."""
     _set_state(name, "pause", reason)
@@ -149,7 +131,7 @@ def pause(name: str, reason: str) -> None:
 
 @accounts.command()
 @click.argument("name")
-@_REASON
+@reason_option
 def drain(name: str, reason: str) -> None:
     """Give it no new tasks, to take it out when those that run have ended."""
     _set_state(name, "drain", reason)
@@ -157,7 +139,7 @@ def drain(name: str, reason: str) -> None:
 
 @accounts.command()
 @click.argument("name")
-@_REASON
+@reason_option
 def resume(name: str, reason: str) -> None:
     """Let it go on, and try at once whatever it was left alone for."""
     _set_state(name, "resume", reason)
@@ -165,7 +147,7 @@ def resume(name: str, reason: str) -> None:
 
 @accounts.command()
 @click.argument("name")
-@_REASON
+@reason_option
 def remove(name: str, reason: str) -> None:
     """Take an account out that has no tasks any more."""
     from gateway.accounts_command import remove as run
@@ -192,7 +174,7 @@ def test(names: tuple[str, ...]) -> None:
 @click.option("--into", metavar="NAME", help="All keys go into this one account, new or there.")
 @click.option("--prefix", metavar="TEXT", help="An account each, numbered; else: account-.")
 @click.option("--provider", help="bigmodel (unless said otherwise) or geekai.")
-@_form
+@form_options
 def import_file(file: Path, into: str | None, prefix: str | None, **said: Any) -> None:
     """Make accounts of many keys: a line each, `KEY` or `NAME KEY`; '-' reads stdin.
 
@@ -208,7 +190,7 @@ def import_file(file: Path, into: str | None, prefix: str | None, **said: Any) -
 
     if into is not None and prefix is not None:
         raise click.UsageError("give either --into or --prefix")
-    _run(run(_settings(), _read(file), _said(said), into=into, prefix=prefix))
+    _run(run(_settings(), read_text(file), said_of(said), into=into, prefix=prefix))
 
 
 @click.group()
@@ -249,43 +231,3 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
         raise
     except GatewayError as error:
         raise click.ClickException(error.message) from None
-
-
-def _said(options: dict[str, Any]) -> dict[str, Any]:
-    """What was given of the form, as the admin API takes it."""
-    said = {name: value for name, value in options.items() if value not in (None, (), "")}
-    for field in ("limits", "costs_fen"):
-        if field in said:
-            said[field] = dict(_pair(field, text) for text in said[field])
-    if "models" in said:
-        said["models"] = list(said["models"])
-    return said
-
-
-def _pair(field: str, text: str) -> tuple[str, int]:
-    model, _, number = text.partition("=")
-    if not number.isdecimal():
-        option = {"limits": "--limits", "costs_fen": "--cost"}[field]
-        raise click.UsageError(f"{option} must be like cogvideox-3=5")
-    return model, int(number)
-
-
-def _keys(path: Path | None) -> list[str]:
-    """The keys of a file, of stdin, or of whoever sits at the terminal."""
-    if path is not None:
-        lines = (line.strip() for line in _read(path).splitlines())
-        return [line for line in lines if line and not line.startswith("#")]
-    if not sys.stdin.isatty():
-        raise click.UsageError("give the API key with --key-file PATH, or --key-file - for stdin")
-    return [click.prompt("API key", hide_input=True).strip()]
-
-
-def _read(path: Path) -> str:
-    try:
-        if str(path) == "-":
-            return sys.stdin.buffer.read().decode("utf-8-sig")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise click.UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{path} is not a text file") from None
