@@ -184,13 +184,14 @@ class AccountStore(Mapping[str, Account]):
 
         Raises:
             InvalidField: the form names something that is not there.
-            Conflict: this process encrypts with a secret that is out of use by now.
+            Conflict: another account has one of the keys, or this process encrypts with a secret
+                that is out of use by now.
         """
         account = self._terms.account(form, Source.STORE)
         self._cipher = self._read_cipher()
         lanes = self._lanes.of(account)
         record = self._record(form, before)
-        done = await self._store.run(
+        word, other = await self._store.run(
             "put_account",
             form.name,
             before.record if before else "",
@@ -206,13 +207,15 @@ class AccountStore(Mapping[str, Account]):
             AUDIT_ENTRIES,
             self._cipher.version,
         )
-        if done < 0:
+        if word == "out of use":
             raise Conflict(
                 "this process encrypts with a secret that is out of use: restart it with the "
                 "GATEWAY_SECRET_KEY that is in use now"
             )
+        if word == "taken":
+            raise Conflict(f"one of the keys is account {other}'s by now", param="api_keys")
         await self.refresh()
-        return bool(done)
+        return bool(word == "kept")
 
     async def remove(self, kept: KeptAccount, *, who: str, reason: str) -> tuple[bool, int]:
         """Whether it is gone; if not, and not changed meanwhile, how many slots its tasks hold."""

@@ -127,6 +127,16 @@ async def test_of_two_changes_at_once_one_is_told_that_it_was_late(one: Process,
     assert (one.accounts["c"].tier, one.accounts["c"].weight) == ("V0", 3.0)
 
 
+async def test_a_key_is_one_accounts_also_when_two_are_made_at_once(one: Process):
+    makes = (one.add(name, api_keys=["the-same-key"]) for name in "cd")
+    made = await asyncio.gather(*makes, return_exceptions=True)
+    assert sorted(map(str, made)) == [
+        "True",
+        f"one of the keys is account {[*one.accounts][-1]}'s by now",
+    ]
+    assert len(one.accounts.kept) == 1
+
+
 async def test_a_start_does_not_undo_a_change_that_was_made_meanwhile(one: Process, make):
     other = make()
     await other.accounts.refresh()
