@@ -17,8 +17,8 @@ SDKS := zai-sdk zhipuai openai-2.2 openai-2.54 openai-3.51
 NODE_SDKS := openai-node-6.49 openai-node-7.55
 SDK_VENVS := $(patsubst %,.venv-sdk/%/.ready,$(SDKS) node $(NODE_SDKS))
 NPM := PATH="$(CURDIR)/.venv-sdk/node/bin:$$PATH" npm
-# How many test files run at a time. They wait for processes more than they compute, so that is one
-# more than two processors; -n 0 in ARGS runs all in one process, as a debugger wants it.
+# How many test files run at a time: one more than two processors, for while some wait others compute.
+# -n 0 in ARGS runs all in one process, as a debugger wants it.
 WORKERS ?= 3
 # How many tasks `make soak` hands in.
 TASKS ?= 600
