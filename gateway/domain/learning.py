@@ -23,7 +23,9 @@ look are spread below it over a stretch as wide as the one above it in which as 
 At the other end nothing of the kind is needed: what takes longer than all before is looked at until
 it is over, and found between two looks as all others.
 
-Only the latest ends count, so a vendor that changes is followed within as many tasks.
+Only the latest ends count, so a vendor that changes is followed within as many. They are spread
+over several times as long as a task takes, or tasks that began together would tell of one duration
+at a time: those that end now took about as long as it is since they began.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ from gateway.domain.durations import Expectation, Seen
 
 KEPT = 64
 """So many of the latest ends are kept. Twice as many waste no less, and follow half as fast."""
+A_DURATION = 16
+"""And at most so many in the time that a task takes."""
 FEWEST = 8
 """Fewer tell less than what was said beforehand."""
 

@@ -131,5 +131,5 @@ async def learned_of(
 
 
 def _seen(entry: str) -> Seen:
-    after_ms, _, by_ms = entry.partition(" ")
+    after_ms, by_ms, _ = entry.split(" ")
     return Seen(int(after_ms) / 1000, int(by_ms) / 1000)

@@ -11,14 +11,14 @@ import pytest
 
 from gateway.domain.catalog import Catalog
 from gateway.domain.durations import GUESS, Variant
-from gateway.domain.learning import FEWEST, KEPT
+from gateway.domain.learning import A_DURATION, FEWEST, KEPT
 from gateway.domain.ports import DueLook
 from gateway.domain.task import Claim, TaskError
 from gateway.domain.video import Video
 from gateway.store.connection import Store, open_store
 from gateway.store.durations import DurationStore
 from gateway.store.embedded import EmbeddedStore
-from tests.store.conftest import Pool, account
+from tests.store.conftest import HOUR, Pool, account, pass_time
 
 VIDEOS = (Video(url="https://vendor.example/1.mp4"),)
 FAILED = TaskError(code="1301", message="no")
@@ -28,8 +28,10 @@ LARGE = Variant("bigmodel", "cogvideox-3", "3840x2160:quality:10")
 
 
 async def kept(store: Store, variant: Variant) -> list[str]:
+    """Each end as `<after> <by>`, in ms, without when it was kept; the latest first."""
     parts = filter(None, (variant.provider, variant.model, variant.form))
-    return await store.redis.lrange(store.keys.durations(*parts), 0, -1)
+    entries = await store.redis.lrange(store.keys.durations(*parts), 0, -1)
+    return [entry.rpartition(" ")[0] for entry in entries]
 
 
 async def running(pool: Pool, **fields: object) -> Claim:
@@ -41,7 +43,8 @@ async def running(pool: Pool, **fields: object) -> Claim:
 
 
 async def seen(pool: Pool, after: float | None, by: float, **fields: object) -> None:
-    """A task that ran at one age and was over at another."""
+    """A task that ran at one age and was over at another, well after the one before."""
+    await pass_time(pool, by / A_DURATION)
     claim = await running(pool, **fields)
     if after is not None:
         (look,), _ = await pool.tasks.take_due(10)
@@ -95,6 +98,19 @@ async def test_the_latest_are_kept(the_pool: Pool):
     for variant in (MODEL, PLAIN):
         entries = await kept(the_pool.store, variant)
         assert (len(entries), entries[0]) == (KEPT, f"0 {(KEPT + 5) * 1000}")
+
+
+async def test_of_ends_that_come_together_few_are_kept(the_pool: Pool):
+    """Tasks that began together end by their length: at any moment only those of one length."""
+    for _ in range(FEWEST + 5):
+        claim = await running(the_pool)
+        await the_pool.tasks.settle(claim.task_id, claim.number, VIDEOS, None, HOUR)
+    assert len(await kept(the_pool.store, PLAIN)) == FEWEST
+    await pass_time(the_pool, HOUR / A_DURATION)
+    for _ in range(5):
+        claim = await running(the_pool)
+        await the_pool.tasks.settle(claim.task_id, claim.number, VIDEOS, None, HOUR)
+    assert len(await kept(the_pool.store, PLAIN)) == FEWEST + 1
 
 
 async def test_a_due_look_says_whether_work_waits_for_its_slot(the_pool: Pool):

@@ -43,7 +43,7 @@ from redis.asyncio import Redis
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.catalog import Catalog, ModelSpec
 from gateway.domain.durations import Variant, form_of
-from gateway.domain.learning import KEPT
+from gateway.domain.learning import A_DURATION, FEWEST, KEPT
 from gateway.domain.ports import Admitted, DueLook, NotAdmittedBecause
 from gateway.domain.provider_answers import Rest
 from gateway.domain.submission import Overflow, QueueBounds, QueuePlace, Submission
@@ -775,8 +775,11 @@ class Life(RuleBasedStateMachine):
             assert task.account is not None
             of_model = f"durations:{PROVIDERS[task.account]}:{task.model}"
             for name in (of_model, f"{of_model}:{form_of(task.submission.request)}"):
-                kept = [f"{task.running_ms} {age_ms}", *self.durations.get(name, [])]
-                self.durations[name] = kept[:KEPT]
+                kept = self.durations.get(name, [])
+                far_apart = not kept or self.now - int(kept[0].split()[2]) >= age_ms / A_DURATION
+                if len(kept) < FEWEST or far_apart:
+                    kept = [f"{task.running_ms} {age_ms} {self.now}", *kept]
+                    self.durations[name] = kept[:KEPT]
 
     def _take_due(self, process: int, most: int) -> tuple[DueLook, ...]:
         due = sorted((t.until, t.id) for t in self._in(Status.IN_PROGRESS) if t.until <= self.now)

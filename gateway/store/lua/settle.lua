@@ -15,14 +15,25 @@ local may_end = task.status == 'in_progress'
 if task.claim ~= number or not may_end then return {0, {}} end
 
 -- How long it took is known as a span: after the last look that found it running (look_again.lua),
--- up to this one. So many of the latest are kept as learning.py reads.
-local KEPT = 64
+-- up to this one; with the time now. So many of the latest are kept as learning.py reads. They are
+-- spread over several times as long as a task takes: of tasks that began together, those that end
+-- about now all took about equally long, and it would be learned that all do.
+local KEPT, FEWEST, A_DURATION = 64, 8, 16
 local after_ms = tonumber(task.running_ms or 0)
+
+local function too_close(name, now)
+  if redis.call('LLEN', name) < FEWEST then return false end
+  local last_at = redis.call('LINDEX', name, 0):match('%d+$')
+  return now - tonumber(last_at) < age_ms / A_DURATION
+end
+
 if task.status == 'in_progress' and age_ms and age_ms > after_ms then
-  local of_model = key('durations', task.provider, (split_class(task.class)))
+  local of_model, now = key('durations', task.provider, (split_class(task.class))), clock_ms()
   for _, name in ipairs({of_model, of_model .. ':' .. task.form}) do
-    redis.call('LPUSH', name, string.format('%d %d', after_ms, age_ms))
-    redis.call('LTRIM', name, 0, KEPT - 1)
+    if not too_close(name, now) then
+      redis.call('LPUSH', name, string.format('%d %d %d', after_ms, age_ms, now))
+      redis.call('LTRIM', name, 0, KEPT - 1)
+    end
   end
 end
 
