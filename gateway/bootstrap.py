@@ -22,6 +22,7 @@ from gateway.domain.team import Team, TeamDirectory, key_digest
 from gateway.failpoints import Failpoint, Failpoints, Failure
 from gateway.lifecycle.account_changes import AccountChanges
 from gateway.lifecycle.admission import Admission
+from gateway.lifecycle.alarm import Alarm
 from gateway.lifecycle.background import Background
 from gateway.lifecycle.content import Content
 from gateway.lifecycle.dispatcher import Dispatcher
@@ -98,8 +99,9 @@ class Gateway:
         configured = False
         while not configured:  # else the accounts in the store were changed just now
             await until_stored(self.pool.accounts.refresh)
-            if self.pool.accounts.locked:
-                name, why = next(iter(self.pool.accounts.locked.items()))
+            if self.pool.accounts.unopened:
+                # Others have the secret: this process must not take their accounts out of the pool.
+                name, why = next(iter(self.pool.accounts.unopened.items()))
                 raise WrongSettings(f"account {name}, which is kept in the store: {why}")
             configured = await until_stored(
                 lambda: self.pool.slots.configure(self.pool.teams, self.pool.accounts.version)
@@ -221,6 +223,12 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
         durations = DurationStore(pool.store, pool.catalog, pool.accounts)
         schedule = _schedule(settings, durations)
         providers = _providers(http)
+        alarm = Alarm()
+
+        def accounts_changed() -> None:
+            pool.accounts.heard()
+            alarm.forget()
+
         dispatcher = Dispatcher(
             pool.tasks,
             settlement,
@@ -228,6 +236,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             pool.accounts,
             pool.accounts.refresh,
             schedule,
+            alarm,
             send_window_seconds=settings.send_window_seconds,
         )
         looks = Looks(providers, pool.accounts)
@@ -246,7 +255,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             pool.store.keys.events,
             changed=pool.tasks.changed,
             perhaps_changed=pool.tasks.perhaps_changed,
-            accounts_changed=pool.accounts.heard,
+            accounts_changed=accounts_changed,
         )
         yield Gateway(
             pool,
@@ -304,7 +313,7 @@ def _terms(settings: Settings, catalog: Catalog) -> AccountTerms:
         tiers=settings.tiers,
         base_urls={name: kind.base_url for name, kind in PROVIDERS.items()},
         costs_fen={name: kind.costs_fen for name, kind in PROVIDERS.items()},
-        models=[spec.name for spec in catalog],
+        models={spec.name: spec.providers for spec in catalog},
     )
 
 

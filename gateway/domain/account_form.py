@@ -37,7 +37,7 @@ def _slug(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_slug)]
-Limit = Annotated[int, Field(ge=1, le=100_000)]
+Limit = Annotated[int, Field(strict=True, ge=1, le=100_000)]
 Weight = Annotated[float, Field(ge=0.001, le=1000, allow_inf_nan=False)]
 
 
@@ -55,7 +55,7 @@ class AccountForm(BaseModel):
     models: list[Name] = []
     """Those that it may make; empty: all of its provider's."""
     weight: Weight = 1.0
-    costs_fen: dict[str, Annotated[int, Field(ge=0)]] = {}
+    costs_fen: dict[str, Annotated[int, Field(strict=True, ge=0, le=10**8)]] = {}
     """By model, what the vendor charges for a video; else what it publishes, if it does."""
     api_keys: list[SecretStr] = Field(min_length=1, max_length=1000)
 
@@ -79,7 +79,7 @@ class AccountForm(BaseModel):
     def _is_a_url(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url) or not has_host(url):
+        if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url) or not has_host(url):
             raise ValueError("must be a URL like https://open.bigmodel.cn/api/paas/v4")
         return url.rstrip("/")
 
@@ -124,9 +124,13 @@ def told_field(name: str) -> str:
 
 
 def _first(error: ValidationError, fields: Collection[str]) -> InvalidField | MissingField:
-    fault = error.errors(include_url=False, include_input=False)[0]
+    faults = error.errors(include_url=False, include_input=False)
+    # A field that is misspelt is both: one too many, and one that is missing.
+    fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
     param = ".".join(told_field(str(part)) for part in fault["loc"]) or "tier"
     message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "too_short":
+        return InvalidField(f"{param} is empty: give at least 1", param=param)
     if fault["type"] == "missing":
         return MissingField(f"{param} is missing", param=param)
     if fault["type"] == "extra_forbidden":
@@ -143,7 +147,8 @@ class AccountTerms:
     """By provider, where its API stands: these are the providers that there are."""
     costs_fen: Mapping[str, Mapping[str, int]]
     """By provider and model, what it publishes as the price of a video."""
-    models: Collection[str]
+    models: Mapping[str, Collection[str]]
+    """By name, the providers that make it."""
 
     def check(self, form: AccountForm) -> None:
         """Refuse what names something that is not there.
@@ -157,6 +162,11 @@ class AccountTerms:
         for field in ("limits", "models", "costs_fen"):
             for model in getattr(form, field):
                 _among(f"{field}.{told_field(model)}", model, self.models)
+        if form.models and not any(form.provider in self.models[name] for name in form.models):
+            raise InvalidField(f"models: {form.provider} makes none of these", param="models")
+
+    def base_url_of(self, form: AccountForm) -> str:
+        return form.base_url or self.base_urls[form.provider]
 
     def account(self, form: AccountForm, source: Source) -> Account:
         """The account as the gateway uses it.
@@ -168,7 +178,7 @@ class AccountTerms:
         return Account(
             name=form.name,
             provider=form.provider,
-            base_url=form.base_url or self.base_urls[form.provider],
+            base_url=self.base_url_of(form),
             limit=form.limit or self.tiers[form.tier or ""],
             limits=form.limits,
             tier=form.tier,

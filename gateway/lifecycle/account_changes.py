@@ -203,7 +203,10 @@ def checked_reason(reason: object) -> str:
         raise InvalidField(
             f"reason must be a text of at most {_LONGEST_REASON} characters", param="reason"
         )
-    return " ".join(reason.split())
+    reason = " ".join(reason.split())
+    if not reason.isprintable():
+        raise InvalidField("reason must be a text that can be printed", param="reason")
+    return reason
 
 
 def _texts(field: str, value: object) -> list[str]:

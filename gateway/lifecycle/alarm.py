@@ -1,4 +1,4 @@
-"""What an operator must know: an account, or a key, that a vendor refuses until somebody acts."""
+"""What an operator must know: an account, or a key, that is refused until somebody acts."""
 
 from __future__ import annotations
 
@@ -11,36 +11,48 @@ log = logging.getLogger(__name__)
 
 
 class Alarm:
-    """Tells each refusal once, at level ERROR, until the account takes tasks again."""
+    """Tells each cause once, at level ERROR, until the account takes tasks again or is changed."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, str]] = set()
+        self._told: dict[tuple[str, str], str] = {}
+        """By account, and by key where it is one's, the vendor's code."""
 
     def refused(self, account: Account, key: ApiKey, rest: Rest | None, reason: str) -> None:
         """A vendor refused a submit; of most causes there is nothing to be told."""
+        name, again = account.name, f"gateway accounts resume {account.name}"
         if rest is Rest.ACCOUNT:
             self._tell(
-                account.name,
-                "",
-                f"account {account.name} is left alone: {reason}. When the cause is mended: "
-                f"gateway accounts resume {account.name}",
+                *(name, "", reason),
+                f"account {name} is left alone: {reason}. When the cause is mended: {again}",
             )
         elif rest is Rest.KEY:
-            rest_of_keys = len(account.api_keys) - 1
-            others = f"{rest_of_keys} others of it may go on" if rest_of_keys else "it has no other"
+            others = [k for k in account.api_keys if k != key and (name, k.id) not in self._told]
+            left = f"{len(others)} more may go on" if others else "it has none that works any more"
             self._tell(
-                account.name,
-                key.id,
-                f"account {account.name}: key {key.id} is refused ({reason}); {others}. Replace it "
-                f"(gateway accounts set {account.name}), or when it works again: "
-                f"gateway accounts resume {account.name}",
+                *(name, key.id, reason),
+                f"account {name}: key {key.id} is refused ({reason}); {left}. Replace it "
+                f"(gateway accounts set {name}), or when it works again: {again}",
             )
+
+    def unknown(self, name: str) -> None:
+        """The pool has an account that this process does not know."""
+        self._tell(
+            *(name, "", "unknown"),
+            f"account {name} is not known to this process, and is left alone for it by all: "
+            "the processes of a pool need the same settings",
+        )
 
     def accepted(self, account: Account, key: ApiKey) -> None:
         """What is told next is news again."""
-        self._told -= {(account.name, ""), (account.name, key.id)}
+        self._told.pop((account.name, ""), None)
+        self._told.pop((account.name, key.id), None)
 
-    def _tell(self, account: str, key_id: str, message: str) -> None:
-        if (account, key_id) not in self._told:
-            self._told.add((account, key_id))
+    def forget(self) -> None:
+        """Somebody changed accounts, or let one go on: all that goes on is news again."""
+        self._told.clear()
+
+    def _tell(self, account: str, key_id: str, reason: str, message: str) -> None:
+        code = reason.partition(":")[0]
+        if self._told.get((account, key_id)) != code:
+            self._told[account, key_id] = code
             log.error("%s", message)

@@ -97,7 +97,7 @@ class Content:
     async def _renew(self, task: Task) -> Video | None:
         log.info("task %s: its link is dead; asking %s for a new one", task.id, task.account)
         answer = await self._looks.ask(
-            task.account or "", task.api_key_id, task.provider_task_id or ""
+            task.account or "", task.provider or "", task.api_key_id, task.provider_task_id or ""
         )
         match answer:
             case Succeeded(videos):

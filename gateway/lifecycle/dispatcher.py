@@ -44,6 +44,7 @@ class Dispatcher:
         accounts: Mapping[str, Account],
         read_accounts: Callable[[], Awaitable[None]],
         schedule: LookSchedule,
+        alarm: Alarm,
         *,
         send_window_seconds: float,
     ) -> None:
@@ -59,7 +60,7 @@ class Dispatcher:
         self._send_window_seconds = send_window_seconds
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
-        self._alarm = Alarm()
+        self._alarm = alarm
 
     def dispatch(
         self, claims: Iterable[Claim], known: Mapping[str, VideoRequest] = MappingProxyType({})
@@ -127,6 +128,7 @@ class Dispatcher:
             await self._read_accounts()
             account = self._accounts.get(claim.account)
         if account is None:
+            self._alarm.unknown(claim.account)
             return await self._tasks.give_back(
                 claim, Rest.ACCOUNT, f"account {claim.account} is not known to this process"
             )

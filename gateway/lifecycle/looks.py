@@ -24,9 +24,12 @@ class Looks:
         """By key id, on the process's clock."""
 
     async def ask(
-        self, account_name: str, api_key_id: str | None, provider_task_id: str
+        self, account_name: str, provider: str, api_key_id: str | None, provider_task_id: str
     ) -> LookAnswer:
         account = self._accounts.get(account_name)
+        if account is not None and account.provider != provider:
+            # Another one has its name now: at another vendor nobody knows the task.
+            return Running(doubt=f"account {account_name} is at {account.provider} now")
         if account is None:
             return Running(doubt=f"account {account_name} is not known to this process")
         answer: LookAnswer = Running(doubt="the account has no API key")

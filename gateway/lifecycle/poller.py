@@ -94,7 +94,9 @@ class Poller:
     async def _look(self, taken: TakenLook) -> None:
         look, asked_at = taken.look, taken.task_age_seconds
         try:
-            answer = await self._looks.ask(look.account, look.api_key_id, look.provider_task_id)
+            answer = await self._looks.ask(
+                look.account, look.variant.provider, look.api_key_id, look.provider_task_id
+            )
             await self._take_in(taken, answer, asked_at)
         except Exception:
             # Nobody said when to look again, so it is due when the look's lease runs out.

@@ -128,7 +128,9 @@ def _refused_look(answer: Answer) -> LookAnswer:
     # A known trouble of the account says nothing of the task, whatever status it comes with.
     if known is not None and known.rest is not None:
         return Running(doubt=reason)
-    # Undocumented what an unknown id gets; a 4xx that is no matter of keys, rights or rates.
-    if 400 <= answer.status < 500 and answer.status not in (403, 408, 425, 429, 434):
+    # Undocumented what an unknown id gets: a 4xx that is no matter of keys, rights or rates. But in
+    # the vendor's own form; a page that says 404 is of somebody else, at a wrong address.
+    of_task = 400 <= answer.status < 500 and answer.status not in (403, 408, 425, 429, 434)
+    if answer.body is not None and of_task:
         return Missing(reason)
     return Running(doubt=reason)

@@ -151,7 +151,7 @@ def _refused_look(answer: Answer) -> LookAnswer:
     reason = f"HTTP {answer.status}: {message}"
     if answer.status == 401:
         return KeyRefused(reason)
-    # Balance, rights and rates say nothing of the task.
-    if answer.status in (400, 404, 410):
+    # Balance, rights and rates say nothing of the task; nor does a page of somebody else's.
+    if answer.body is not None and answer.status in (400, 404, 410):
         return Missing(reason)
     return Running(doubt=reason)

@@ -22,7 +22,7 @@ from gateway.domain.account import (
     Source,
 )
 from gateway.domain.account_form import AccountForm, AccountTerms
-from gateway.domain.errors import Conflict, StoreUnavailable
+from gateway.domain.errors import Conflict, GatewayError, StoreUnavailable
 from gateway.store.connection import AUDIT_ENTRIES, Store
 from gateway.store.encryption import Cipher
 from gateway.store.lanes import LaneRules
@@ -62,7 +62,9 @@ class AccountStore(Mapping[str, Account]):
         self.states: Mapping[str, OperatorState] = {}
         """What operators said of accounts; nothing of those that go on as usual."""
         self.locked: Mapping[str, str] = {}
-        """Accounts whose keys do not open here, and why."""
+        """Accounts that cannot be used here, and why."""
+        self.unopened: Mapping[str, str] = {}
+        """Those of them whose keys are under a secret that this process has not."""
 
     def __getitem__(self, name: str) -> Account:
         return self._in_use[name]
@@ -121,28 +123,39 @@ class AccountStore(Mapping[str, Account]):
         self._read = self.version = version or "0"
 
     def _take_in(self, before: Mapping[str, KeptAccount]) -> None:
-        in_use, locked = dict(self._of_settings), {}
+        in_use = dict(self._of_settings)
+        locked: dict[str, str] = {}
+        unopened: dict[str, str] = {}
+        owners = {key.id: a.name for a in self._of_settings.values() for key in a.api_keys}
         for name, kept in sorted(self.kept.items()):
             if name in self._of_settings:
                 if name not in self._in_use or self._in_use[name].source is not Source.SETTINGS:
-                    log.warning("account %s is in the settings as well: those are in use", name)
+                    log.warning(
+                        "account %s is in the settings as well: those are in use, also for the "
+                        "tasks that run on it",
+                        name,
+                    )
                 continue
             if before.get(name) == kept and name in self._in_use and name not in self.locked:
                 in_use[name] = self._in_use[name]  # of a thousand accounts, most stay as they are
                 continue
+            taken = next((key["id"] for key in kept.keys if key["id"] in owners), None)
             try:
+                if taken is not None:
+                    raise Conflict(f"key {taken} is account {owners[taken]}'s there")
                 in_use[name] = self.opened(kept)
             except CannotOpen as error:
-                locked[name] = str(error)
+                locked[name] = unopened[name] = str(error)
                 if name in self._in_use:
                     in_use[name] = self._in_use[name]  # the keys that we know may still do
                 if name not in self.locked:
                     log.error("account %s: %s", name, error)
-            except Exception as error:
+            except GatewayError as error:
                 # A tier that is no longer in the settings, say.
                 locked[name] = f"it does not fit the settings: {error}"
-                log.error("account %s does not fit the settings: %s", name, error)
-        self._in_use, self.locked = in_use, locked
+                if name not in self.locked:
+                    log.error("account %s does not fit the settings: %s", name, error)
+        self._in_use, self.locked, self.unopened = in_use, locked, unopened
 
     def opened(self, kept: KeptAccount) -> Account:
         """A kept account with its keys.
@@ -184,7 +197,8 @@ class AccountStore(Mapping[str, Account]):
 
         Raises:
             InvalidField: the form names something that is not there.
-            Conflict: another account has one of the keys, or this process encrypts with a secret
+            Conflict: another account has one of the keys, tasks that run on it could not be asked
+                about any more, or this process encrypts with a secret
                 that is out of use by now.
         """
         account = self._terms.account(form, Source.STORE)
@@ -196,7 +210,7 @@ class AccountStore(Mapping[str, Account]):
             form.name,
             before.record if before else "",
             record,
-            int(form.name not in self._of_settings),
+            int(before is not None and self._moves(form, before)),
             json.dumps(lanes["lanes"], sort_keys=True),
             lanes["keys"],
             who,
@@ -210,12 +224,25 @@ class AccountStore(Mapping[str, Account]):
         if word == "out of use":
             raise Conflict(
                 "this process encrypts with a secret that is out of use: restart it with the "
-                "GATEWAY_SECRET_KEY that is in use now"
+                "secret that is in use now in front, or put this one back into use with: "
+                "gateway secrets rotate"
             )
         if word == "taken":
             raise Conflict(f"one of the keys is account {other}'s by now", param="api_keys")
+        if word == "in use":
+            raise Conflict(
+                f"tasks hold {other} of its slots, and could not be asked about at another "
+                f"address: drain it first (gateway accounts drain {form.name})",
+                param="base_url",
+            )
         await self.refresh()
         return bool(word == "kept")
+
+    def _moves(self, form: AccountForm, before: KeptAccount) -> bool:
+        """Whether it is to be reached elsewhere than before."""
+        provider = before.said.get("provider", AccountForm.model_fields["provider"].default)
+        was = before.said.get("base_url") or self._terms.base_urls.get(provider)
+        return form.provider != provider or self._terms.base_url_of(form) != was
 
     async def remove(self, kept: KeptAccount, *, who: str, reason: str) -> tuple[bool, int]:
         """Whether it is gone; if not, and not changed meanwhile, how many slots its tasks hold."""
@@ -223,7 +250,6 @@ class AccountStore(Mapping[str, Account]):
             "remove_account",
             kept.name,
             kept.record,
-            int(kept.name not in self._of_settings),
             who,
             "accounts.remove",
             _told(kept.record),

@@ -67,7 +67,7 @@ class CapacityReader:
     def _lane(
         self,
         holding: Holding,
-        effective: Mapping[tuple[str, str], int],
+        effective: Mapping[tuple[str, str], tuple[int, str]],
         queues: Mapping[tuple[str, str], int],
         rests: Mapping[str, Resting],
         durations: Mapping[tuple[str, str], LearnedDurations],
@@ -75,6 +75,8 @@ class CapacityReader:
         name, model = holding.account, holding.model
         provider = self._provider_of(name)
         now = time.time()
+        limit, reason = effective.get((name, model), (holding.limit, ""))
+        lowered = Why(f"the vendor takes {limit} of late: {reason}", None, None) if reason else None
         causes = (
             f"account:{name}:{model}",
             f"breaker:{name}:{model}",
@@ -84,12 +86,12 @@ class CapacityReader:
             account=name,
             model=model,
             limit=holding.limit,
-            effective_limit=effective.get((name, model), holding.limit),
+            effective_limit=limit,
             tasks=holding.tasks,
             unknown=sum(task.status is Status.UNKNOWN for task in holding.tasks),
             overdue=sum(task.overdue(now, self._max_age_seconds) for task in holding.tasks),
             queued=sum(n for (kind, _), n in queues.items() if _takes(kind, model, provider)),
-            why=next((_why(rests[cause]) for cause in causes if cause in rests), None),
+            why=next((_why(rests[cause]) for cause in causes if cause in rests), lowered),
             durations=durations.get((provider, model)),
         )
 

@@ -28,6 +28,8 @@
 | rests                           | hash   | what is left alone, until when, why | permanent       |
 | lanes:<provider>:<model>        | hash   | account -> its limits (lanes.py)    | permanent       |
 | lanes_of                        | hash   | account -> names of its lanes       | permanent       |
+| of_settings                     | set    | accounts that the settings have     | permanent       |
+| made:<account>                  | set    | models that it had tasks of         | permanent       |
 | keys                            | hash   | account -> ids of its API keys      | permanent       |
 | accounts                        | hash   | name -> an account kept here        | permanent       |
 | accounts_version                | string | counts the changes of accounts      | permanent       |
@@ -67,6 +69,8 @@ PERMANENT = (
     "rests",
     "lanes:*",
     "lanes_of",
+    "of_settings",
+    "made:*",
     "keys",
     "accounts",
     "accounts_version",

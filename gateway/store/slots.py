@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.account import Account
+from gateway.domain.account import Account, Source
 from gateway.domain.task import HOLDS_SLOT, Task
 from gateway.domain.team import Team
 from gateway.store.connection import Store
@@ -65,6 +65,7 @@ class SlotStore:
         teams = list(teams)
         wanted = {
             "accounts": {a.name: self._lanes.of(a) for a in self._accounts.values()},
+            "of_settings": [a.name for a in self._accounts.values() if a.source is Source.SETTINGS],
             "caps": {team.name: team.cap for team in teams},
             "weights": {team.name: team.weight for team in teams},
         }
@@ -130,7 +131,7 @@ class SlotStore:
 
         resting = []
         for name, text in sorted(rests.items()):
-            until, since, times, trial, reason = text.split(" ", 4)
+            until, since, times, trial, _, reason = text.split(" ", 5)
             rest = at_rest(
                 *(name, until, reason),
                 since_ms=round(float(since) + ahead_ms),
@@ -145,21 +146,22 @@ class SlotStore:
                 resting.append(at_rest(f"breaker:{account}:{model}", trial_at, reason))
         return resting
 
-    async def effective_limits(self) -> dict[tuple[str, str], int]:
-        """By account and model, how many tasks go there of late, where that is below the limit."""
+    async def effective_limits(self) -> dict[tuple[str, str], tuple[int, str]]:
+        """By account and model, how many tasks go there of late, where that is below the limit, and
+        what the vendor said."""
         redis, keys, limits = (
             self._store.redis,
             self._store.keys,
             self._lanes.limits(self._accounts),
         )
         read = await self._store.answer("read_limits", redis.hgetall(keys.effective))
-        lowered = {
-            (account, model): int(text.split(" ", 1)[0])
-            for (account, _, model), text in (
-                (name.rpartition(":"), text) for name, text in read.items()
-            )
-        }
-        return {place: min(n, limits[place]) for place, n in lowered.items() if place in limits}
+        lowered = {}
+        for name, text in read.items():
+            account, _, model = name.rpartition(":")
+            limit, _, _, reason = text.split(" ", 3)
+            if (account, model) in limits:
+                lowered[account, model] = min(int(limit), limits[account, model]), reason
+        return lowered
 
     async def troubles(self) -> dict[str, tuple[int, str]]:
         """By account, when something went wrong last (Unix milliseconds), and what."""

@@ -405,5 +405,6 @@ def test_what_was_learned_of_durations_is_told(processes: Processes):
         for task_id in [team.created() for _ in range(10)]:
             team.ended(task_id)
         learned = wait_until(lambda: operator.lane("main")["durations"])
-    assert learned["ends"] == 10
+    # Of those that ended together not all are kept.
+    assert 8 <= learned["ends"] <= 10
     assert learned["shortest_seconds"] <= learned["typical_seconds"] <= learned["longest_seconds"]

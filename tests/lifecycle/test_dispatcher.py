@@ -13,6 +13,7 @@ from gateway.domain.submission import Submission
 from gateway.domain.task import Task, new_task_id
 from gateway.domain.team import Team
 from gateway.domain.video import VideoRequest
+from gateway.lifecycle.alarm import Alarm
 from gateway.lifecycle.dispatcher import Dispatcher
 from gateway.lifecycle.look_schedule import LookSchedule
 from gateway.lifecycle.settlement import Settlement
@@ -86,6 +87,7 @@ async def _submitted(
             {"main": account},
             _nothing_to_read,
             schedule,
+            Alarm(),
             send_window_seconds=0.2,
         )
         dispatcher.dispatch(admitted.claims)

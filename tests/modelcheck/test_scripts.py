@@ -26,7 +26,7 @@ RULES = {"breaker_losses": 2, "poison_claims": POISON_CLAIMS}
 MODEL = "cogvideox-3"
 CONFIG = Config(processes=1, tasks=1, limit=2)
 REFUSAL = TaskError(code="1301", message="no", caller_at_fault=True)
-RESTS = dict.fromkeys(("account:a", "account:b"), f"{10**15} 0 0 - for the test")
+RESTS = dict.fromkeys(("account:a", "account:b"), f"{10**15} 0 0 - account for the test")
 VIDEOS = (Video(url="https://vendor.example/1.mp4"),)
 
 

@@ -19,6 +19,7 @@ class RestState:
     times: int
     trial: str
     """Who tries when it is over; OPEN if that takes no trial, - before anybody does."""
+    cause: str
 
 
 @dataclass(slots=True)
@@ -131,7 +132,7 @@ class Rests:
         """The three hashes as they must be."""
         return {
             "rests": {
-                name: f"{rest.ends} {rest.since} {rest.times} {rest.trial} {reason}"
+                name: f"{rest.ends} {rest.since} {rest.times} {rest.trial} {rest.cause} {reason}"
                 for name, rest in self.rests.items()
             },
             "effective": {
@@ -146,10 +147,11 @@ class Rests:
 
     def _leave_alone(self, name: str, cause: Rest, trial: str, now: int) -> None:
         rest, times, since = self.rests.get(name), 0, now
-        if rest is not None and (now < rest.ends or rest.trial != OPEN):
+        goes_on = rest is not None and rest.cause == cause
+        if rest is not None and goes_on and (now < rest.ends or rest.trial != OPEN):
             since = rest.since
             times = rest.times if now < rest.ends else rest.times + 1
         growth = min(2.0**times, self._rules.rest_growth)
         ends = now + int(self._rules.rest_seconds[cause] * 1000 * growth)
         if rest is None or rest.ends < ends:
-            self.rests[name] = RestState(ends, since, times, trial)
+            self.rests[name] = RestState(ends, since, times, trial, cause)

@@ -26,7 +26,7 @@ TERMS = AccountTerms(
     tiers={"V0": 2, "V1": 4},
     base_urls={"bigmodel": "http://vendor.example"},
     costs_fen={"bigmodel": {"cogvideox-3": 100}},
-    models=["cogvideox-3", "other-1"],
+    models={"cogvideox-3": ("bigmodel", "geekai"), "other-1": ("bigmodel",), "far-1": ("far",)},
 )
 WHO = {"who": "ops@example", "reason": "a test"}
 
@@ -206,6 +206,52 @@ async def test_an_account_with_tasks_stays_until_they_have_ended(one: Process):
     assert "c" not in claims
 
 
+async def test_it_stays_also_when_it_may_make_their_model_no_more(one: Process):
+    one.pool.teams = (replace(one.pool.teams[0], cap=100),)
+    await one.start()
+    await one.add(weight=100.0)
+    claim = await one.pool.running()
+    assert claim.account == "c"
+    assert await one.change(models=["other-1"])
+    assert await one.accounts.remove(one.accounts.kept["c"], **WHO) == (False, 1)
+    await one.pool.tasks.settle(claim.task_id, claim.number, (), None)
+    assert await one.accounts.remove(one.accounts.kept["c"], **WHO) == (True, 0)
+
+
+async def test_its_address_stays_while_tasks_run_on_it(one: Process):
+    """At a wrong one nobody knows them, and they would be given up."""
+    one.pool.teams = (replace(one.pool.teams[0], cap=100),)
+    await one.start()
+    await one.add(weight=100.0)
+    claim = await one.pool.running()
+    with pytest.raises(Conflict, match="drain it first"):
+        await one.change(base_url="http://elsewhere.example")
+    assert await one.change(base_url="http://vendor.example"), "the same, only said"
+    await one.pool.tasks.settle(claim.task_id, claim.number, (), None)
+    assert await one.change(base_url="http://elsewhere.example")
+
+
+async def test_whose_settings_have_a_name_is_what_the_store_was_told(one: Process, make):
+    """A command that is given in another folder reads other settings."""
+    stranger = make()
+    stranger.pool.accounts.clear()
+    await stranger.accounts.refresh()
+    assert await stranger.add("a", limit=50, tier=None)
+    lanes = f"{one.pool.store.keys.tag}:lanes:bigmodel:cogvideox-3"
+    assert (await one.pool.store.redis.hget(lanes, "a")).startswith("2 ")
+    assert await stranger.accounts.remove(stranger.accounts.kept["a"], **WHO) == (True, 0)
+    assert (await one.pool.store.redis.hget(lanes, "a")).startswith("2 ")
+
+
+async def test_a_kept_account_with_a_key_of_the_settings_is_not_used(one: Process, make):
+    await one.add(api_keys=["a.another"])
+    other = make()
+    other.pool.accounts["a"] = replace(other.pool.accounts["a"], api_keys=(ApiKey("a.another"),))
+    await other.accounts.refresh()
+    assert "c" not in other.accounts
+    assert "is account a's there" in other.accounts.locked["c"]
+
+
 async def test_nothing_is_left_of_an_account_that_was_removed(one: Process):
     before = await _everything(one)
     await one.add()
@@ -256,6 +302,7 @@ async def test_what_names_something_that_is_not_there_is_refused(one: Process):
         ("provider", "nobody"),
         ("tier", "V9"),
         ("models", ["cogvidoex-3"]),
+        ("models", ["far-1"]),
         ("limits", {"cogvidoex-3": 1}),
     ):
         with pytest.raises(InvalidField) as refused:

@@ -256,3 +256,26 @@ async def test_a_changed_account_forgets_what_was_learned_of_it(backlog: Backlog
     await backlog.pool.slots.configure(backlog.pool.teams)
     assert await backlog.effective() is None
     assert len(await backlog.claim()) == 2
+
+
+async def test_a_grave_cause_does_not_inherit_how_often_a_harmless_one_came(backlog: Backlog):
+    for claim in await backlog.open():
+        await backlog.refuse(claim, Rest.UNREACHABLE)
+    for _ in range(3):
+        await backlog.pass_time(8 * HOUR + 1)
+        (trial,) = await backlog.claim()
+        await backlog.refuse(trial, Rest.UNREACHABLE)
+    await backlog.pass_time(8 * HOUR + 1)
+    (trial,) = await backlog.claim()
+    await backlog.refuse(trial, Rest.ACCOUNT)
+    assert round((await backlog.rests())["account:a"] / HOUR) == 1
+
+
+async def test_whoever_lets_an_account_go_on_need_not_wait_for_lost_answers(backlog: Backlog):
+    for claim in (await backlog.open())[:3]:
+        assert await backlog.tasks.mark_sending(claim, claim.api_key_id)
+        await backlog.tasks.record_lost(claim, "cut")
+    assert list(await backlog.rests()) == ["breaker:a:cogvideox-3"]
+    backlog.pool.accounts["a"] = account("a", 6)
+    await backlog.pool.slots.configure(backlog.pool.teams)
+    assert await backlog.rests() == {}

@@ -44,7 +44,7 @@ async def running(pool: Pool, **fields: object) -> Claim:
 
 async def seen(pool: Pool, after: float | None, by: float, **fields: object) -> None:
     """A task that ran at one age and was over at another, well after the one before."""
-    await pass_time(pool, by / A_DURATION)
+    await pass_time(pool, HOUR / A_DURATION / 10)
     claim = await running(pool, **fields)
     if after is not None:
         (look,), _ = await pool.tasks.take_due(10)
@@ -111,6 +111,16 @@ async def test_of_ends_that_come_together_few_are_kept(the_pool: Pool):
         claim = await running(the_pool)
         await the_pool.tasks.settle(claim.task_id, claim.number, VIDEOS, None, HOUR)
     assert len(await kept(the_pool.store, PLAIN)) == FEWEST + 1
+
+
+async def test_long_tasks_are_kept_as_often_as_short_ones(the_pool: Pool):
+    """Of many ends a second the first that is far enough from the one before, whatever it is."""
+    for _ in range(3 * FEWEST):
+        for by in (120, 60):
+            claim = await running(the_pool)
+            await the_pool.tasks.settle(claim.task_id, claim.number, VIDEOS, None, by)
+        await pass_time(the_pool, 60 / A_DURATION)
+    assert "0 120000" in (await kept(the_pool.store, PLAIN))[:FEWEST]
 
 
 async def test_a_due_look_says_whether_work_waits_for_its_slot(the_pool: Pool):

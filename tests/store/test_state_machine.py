@@ -776,7 +776,8 @@ class Life(RuleBasedStateMachine):
             of_model = f"durations:{PROVIDERS[task.account]}:{task.model}"
             for name in (of_model, f"{of_model}:{form_of(task.submission.request)}"):
                 kept = self.durations.get(name, [])
-                far_apart = not kept or self.now - int(kept[0].split()[2]) >= age_ms / A_DURATION
+                _, by_ms, at = map(int, kept[0].split()) if kept else (0, 0, 0)
+                far_apart = self.now - at >= by_ms / A_DURATION
                 if len(kept) < FEWEST or far_apart:
                     kept = [f"{task.running_ms} {age_ms} {self.now}", *kept]
                     self.durations[name] = kept[:KEPT]
@@ -887,6 +888,9 @@ class Life(RuleBasedStateMachine):
         for account in ("a", "b"):
             if getattr(limits, account) != getattr(self.limits, account):
                 self.rests.change(account)
+                for lane in [lane for lane in self.breakers if lane[0] == account]:
+                    if lane in self.limits.lanes():
+                        del self.breakers[lane]
         self.limits = limits
         of_accounts = {"a": limits.a, "b": limits.b}
         accounts = {

@@ -60,6 +60,9 @@ def _add_changes(routes: APIRouter, services: AdminServices) -> None:
         into, prefix = _text(said, "into"), _text(said, "prefix")
         if into is not None and prefix is not None:
             raise InvalidField("give either into or prefix", param="into")
+        for field, instead in (("name", "into or prefix"), ("api_keys", "lines")):
+            if field in said:
+                raise InvalidField(f"{field}: here it is {instead} that says it", param=field)
         form = {k: v for k, v in said.items() if k not in ("lines", "into", "prefix")}
         imported = await services.imports.run(
             lines, form, into=into, prefix=prefix or PREFIX, who=who(request)

@@ -2,7 +2,7 @@
 --
 -- ARGV  the version of the kept accounts that the caller read, JSON {
 --         "accounts": {"<account>": {"lanes": {"<provider>:<model>": see read_lane}, "keys":
---         "<ids of its API keys>"}}, "caps": {"<team>": n}, "weights": {"<team>": n}}
+--         "<ids of its API keys>"}}, "of_settings": [names of those that the settings have], "caps": {"<team>": n}, "weights": {"<team>": n}}
 -- Returns 1, or 0 if the kept accounts have changed meanwhile: then read them again. Safe to run
 -- twice. A limit lowered below what is in flight drains: slots are sets of tasks, and no task is
 -- taken out but by its end. Where an account changed, its rests end: whoever corrected a key should
@@ -13,8 +13,13 @@ if (redis.call('GET', key('accounts_version')) or '0') ~= ARGV[1] then return 0 
 local wanted = cjson.decode(ARGV[2])
 
 for _, account in ipairs(redis.call('HKEYS', key('lanes_of'))) do
-  if not wanted.accounts[account] then drop_account(account) end
+  if not wanted.accounts[account] then
+    drop_account(account)
+    redis.call('HDEL', key('account_states'), account)
+  end
 end
+redis.call('DEL', key('of_settings'))
+for _, account in ipairs(wanted.of_settings) do redis.call('SADD', key('of_settings'), account) end
 for account, told in pairs(wanted.accounts) do put_account(account, told.lanes, told.keys) end
 
 redis.call('DEL', key('caps'), key('weights'))

@@ -39,20 +39,21 @@ end
 
 -- What refused us is left alone for a while: 'account:<account>', 'account:<account>:<model>',
 -- 'provider:<provider>:<model>' or 'key:<account>:<key id>'. Kept as '<until> <since> <how often
--- in a row> <trial> <reason>'. Once the time is over, most are tried with one task at a time:
+-- in a row> <trial> <cause> <reason>'. Once the time is over, most are tried with one task at a time:
 -- `trial` is that one, as '<task id>/<claim number>', or '-' before there is one. A task that is
 -- accepted ends the rest; a refusal makes the next one longer. Some are simply over: 'open'.
 local function rest_of(name)
   local text = all_of('rests')[name]
   if not text then return nil end
-  local ends, since, times, trial, reason = text:match('^(%S+) (%S+) (%S+) (%S+) (.*)$')
+  local ends, since, times, trial, cause, reason =
+    text:match('^(%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
   return {ends = tonumber(ends), since = tonumber(since), times = tonumber(times), trial = trial,
-    reason = reason}
+    cause = cause, reason = reason}
 end
 
 local function put_rest(name, rest)
-  local text = rest and string.format('%d %d %d %s %s', rest.ends, rest.since, rest.times,
-    rest.trial, rest.reason)
+  local text = rest and string.format('%d %d %d %s %s %s', rest.ends, rest.since, rest.times,
+    rest.trial, rest.cause, rest.reason)
   all_of('rests')[name] = text
   if text then redis.call('HSET', key('rests'), name, text)
   else redis.call('HDEL', key('rests'), name) end
@@ -79,16 +80,18 @@ end
 
 local function key_name(account, key_id) return 'key:' .. account .. ':' .. key_id end
 
--- A rest is never cut short by a lesser cause that is met meanwhile.
-local function leave_alone(name, base_ms, trial, reason, now, rules)
+-- A rest is never cut short by a lesser cause that is met meanwhile. Each refusal in a row makes it
+-- longer, as long as the cause is the same.
+local function leave_alone(name, base_ms, trial, cause, reason, now, rules)
   local rest, times, since = rest_of(name), 0, now
-  if rest and (now < rest.ends or rest.trial ~= 'open') then
+  if rest and rest.cause == cause and (now < rest.ends or rest.trial ~= 'open') then
     since = rest.since
     times = now < rest.ends and rest.times or rest.times + 1
   end
   local ends = now + math.floor(base_ms * math.min(2 ^ times, rules.rest_growth))
   if rest and rest.ends >= ends then return end
-  put_rest(name, {ends = ends, since = since, times = times, trial = trial, reason = reason})
+  put_rest(name, {ends = ends, since = since, times = times, trial = trial, cause = cause,
+    reason = reason})
 end
 
 -- Ends whatever an account is left alone for: somebody changed it, and should not have to wait.
@@ -101,6 +104,9 @@ local function end_rests(account)
   end
   for name in pairs(all_of('effective')) do
     if name:match('^(.*):') == account then redis.call('HDEL', key('effective'), name) end
+  end
+  for name in (redis.call('HGET', key('lanes_of'), account) or ''):gmatch('%S+') do
+    redis.call('DEL', key('breaker', account, name:match(':(.*)$')))
   end
 end
 
@@ -188,17 +194,18 @@ local function blame(task, cause, rest_ms, reason, now, rules)
   -- An account that is there no more has nothing to be left alone.
   if not known and cause ~= 'overload' then return end
   if cause == 'key' and task.api_key_id then
-    leave_alone(key_name(task.account, task.api_key_id), rest_ms, '-', reason, now, rules)
+    leave_alone(key_name(task.account, task.api_key_id), rest_ms, '-', cause, reason, now, rules)
   elseif cause == 'overload' then
-    leave_alone(provider, rest_ms, spend(provider, rules) and 'open' or '-', reason, now, rules)
+    local trial = spend(provider, rules) and 'open' or '-'
+    leave_alone(provider, rest_ms, trial, cause, reason, now, rules)
   elseif cause == 'rate' then
-    leave_alone(lane, rest_ms, '-', reason, now, rules)
+    leave_alone(lane, rest_ms, '-', cause, reason, now, rules)
   elseif cause == 'concurrency' then
     local used = redis.call('SCARD', lane_key('slots', task)) - 1
     lower_limit(known, model, used, reason, now)
-    leave_alone(lane, rest_ms, used > 0 and 'open' or '-', reason, now, rules)
+    leave_alone(lane, rest_ms, used > 0 and 'open' or '-', cause, reason, now, rules)
   else
-    leave_alone(account, rest_ms, '-', reason, now, rules)
+    leave_alone(account, rest_ms, '-', cause, reason, now, rules)
   end
 end
 
@@ -223,11 +230,27 @@ local function tell_accounts_changed()
   tell('accounts', redis.call('INCR', key('accounts_version')))
 end
 
+-- How many slots an account's tasks hold, also for models that it may make no more.
+local function held_by(account)
+  local held = 0
+  for _, model in ipairs(redis.call('SMEMBERS', key('made', account))) do
+    held = held + redis.call('SCARD', key('slots', account, model))
+  end
+  return held
+end
+
+-- Whether the settings have an account of this name: that is the one in use.
+local function is_of_settings(account)
+  return redis.call('SISMEMBER', key('of_settings'), account) == 1
+end
+
 -- Takes an account out of the choice. Tasks in its slots are left to end.
 local function drop_account(account)
+  end_rests(account)
   for name in (redis.call('HGET', key('lanes_of'), account) or ''):gmatch('%S+') do
     redis.call('HDEL', key('lanes', name), account)
-    redis.call('HDEL', key('turns'), account .. ':' .. name:match(':(.*)$'))
+    local model = name:match(':(.*)$')
+    redis.call('HDEL', key('turns'), account .. ':' .. model)
   end
   for id in (redis.call('HGET', key('keys'), account) or ''):gmatch('%S+') do
     redis.call('HDEL', key('turns'), key_name(account, id))
@@ -235,7 +258,6 @@ local function drop_account(account)
   redis.call('HDEL', key('lanes_of'), account)
   redis.call('HDEL', key('keys'), account)
   redis.call('HDEL', key('troubles'), account)
-  end_rests(account)
 end
 
 -- Makes an account one to choose from, or changes it: `lanes` says by '<provider>:<model>' what
@@ -366,6 +388,7 @@ end
 local function take_turn(account, provider, model, key_id, trial)
   local turn, of_key = redis.call('INCR', key('turn')), key_name(account, key_id)
   redis.call('HSET', key('turns'), account .. ':' .. model, turn, of_key, turn)
+  redis.call('SADD', key('made', account), model)
   local names = names_of(account, provider, model)
   names[4] = of_key
   for _, name in ipairs(names) do

@@ -1,26 +1,24 @@
 -- An account is taken out, by an operator. One that holds slots stays: nobody could look after its
--- tasks.
+-- tasks. Where the settings have one of that name, that one goes on.
 --
--- ARGV  account, its record as the operator read it, 1 if it is the one in use (0 where the settings
---       have one of that name), then what the audit gets: who, action, before, reason, the most
---       entries
+-- ARGV  account, its record as the operator read it, then what the audit gets: who, action, before,
+--       reason, the most entries
 -- Returns {1 if it is gone, 0 if it is no longer as it was read or holds slots; how many it holds}.
 -- Safe to run twice.
 
 local account = ARGV[1]
-local kept, held = redis.call('HGET', key('accounts'), account), 0
+local kept = redis.call('HGET', key('accounts'), account)
 
 if not kept then return {1, 0} end
 if kept ~= ARGV[2] then return {0, 0} end
-if ARGV[3] == '1' then
-  for name in (redis.call('HGET', key('lanes_of'), account) or ''):gmatch('%S+') do
-    held = held + redis.call('SCARD', key('slots', account, name:match(':(.*)$')))
-  end
+if not is_of_settings(account) then
+  local held = held_by(account)
   if held > 0 then return {0, held} end
   drop_account(account)
   redis.call('HDEL', key('account_states'), account)
+  redis.call('DEL', key('made', account))
 end
-write_audit(ARGV[4], ARGV[5], account, ARGV[6], '', ARGV[7], ARGV[8])
+write_audit(ARGV[3], ARGV[4], account, ARGV[5], '', ARGV[6], ARGV[7])
 redis.call('HDEL', key('accounts'), account)
 tell_accounts_changed()
 return {1, 0}

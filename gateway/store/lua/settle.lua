@@ -18,13 +18,14 @@ if task.claim ~= number or not may_end then return {0, {}} end
 -- up to this one; with the time now. So many of the latest are kept as learning.py reads. They are
 -- spread over several times as long as a task takes: of tasks that began together, those that end
 -- about now all took about equally long, and it would be learned that all do.
-local KEPT, FEWEST, A_DURATION = 64, 8, 16
+local KEPT, FEWEST, A_DURATION = 64, 8, 48
 local after_ms = tonumber(task.running_ms or 0)
 
+-- The distance is by the one before: by this one's own age, short tasks would be kept more often.
 local function too_close(name, now)
   if redis.call('LLEN', name) < FEWEST then return false end
-  local last_at = redis.call('LINDEX', name, 0):match('%d+$')
-  return now - tonumber(last_at) < age_ms / A_DURATION
+  local by_ms, at = redis.call('LINDEX', name, 0):match('^%d+ (%d+) (%d+)$')
+  return now - tonumber(at) < tonumber(by_ms) / A_DURATION
 end
 
 if task.status == 'in_progress' and age_ms and age_ms > after_ms then
