@@ -24,7 +24,7 @@ At the other end nothing of the kind is needed: what takes longer than all befor
 it is over, and found between two looks as all others.
 
 Only the latest ends count, so a vendor that changes is followed within as many. They are spread
-over several times as long as a task takes, or tasks that began together would tell of one duration
+over somewhat longer than a task takes, or tasks that began together would tell of one duration
 at a time: those that end now took about as long as it is since they began.
 """
 

@@ -2,7 +2,8 @@
 --
 -- ARGV  the version of the kept accounts that the caller read, JSON {
 --         "accounts": {"<account>": {"lanes": {"<provider>:<model>": see read_lane}, "keys":
---         "<ids of its API keys>"}}, "of_settings": [names of those that the settings have], "caps": {"<team>": n}, "weights": {"<team>": n}}
+--         "<ids of its API keys>"}}, "of_settings": [names of those that the settings have],
+--         "caps": {"<team>": n}, "weights": {"<team>": n}}
 -- Returns 1, or 0 if the kept accounts have changed meanwhile: then read them again. Safe to run
 -- twice. A limit lowered below what is in flight drains: slots are sets of tasks, and no task is
 -- taken out but by its end. Where an account changed, its rests end: whoever corrected a key should

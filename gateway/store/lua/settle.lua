@@ -16,7 +16,7 @@ if task.claim ~= number or not may_end then return {0, {}} end
 
 -- How long it took is known as a span: after the last look that found it running (look_again.lua),
 -- up to this one; with the time now. So many of the latest are kept as learning.py reads. They are
--- spread over several times as long as a task takes: of tasks that began together, those that end
+-- spread over somewhat longer than a task takes: of tasks that began together, those that end
 -- about now all took about equally long, and it would be learned that all do.
 local KEPT, FEWEST, A_DURATION = 64, 8, 48
 local after_ms = tonumber(task.running_ms or 0)
