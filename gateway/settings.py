@@ -191,7 +191,7 @@ class Settings(BaseSettings):
         description="by model, the shortest and the longest that a task takes, until it is learned",
     )
     looks_per_task: float = Field(
-        6.5,
+        6.2,
         ge=1.5,
         le=100,
         description="looks to aim at where durations are known and work waits for the slot",

@@ -39,7 +39,7 @@ from gateway.domain.durations import Expectation, Seen
 KEPT = 64
 """So many of the latest ends are kept. Twice as many waste no less, and follow half as fast."""
 A_DURATION = 48
-"""And at most so many in the time that a task takes."""
+"""And, once so many are kept, at most so many in the time that a task takes."""
 FEWEST = 8
 """Fewer tell less than what was said beforehand."""
 

@@ -27,7 +27,7 @@ from gateway.domain.durations import Expectation
 # nearly the same, fewer looks than the aim find them as exactly as this.
 _SOON_ENOUGH = 0.005
 # Past the longest known, ever more seldom: at first after a small share of it, then with lateness.
-_FIRST_LATE_SHARE, _SHARE_OF_LATENESS = 0.02, 0.4
+_FIRST_LATE_SHARE, _SHARE_OF_LATENESS = 0.05, 0.5
 _SHORTEST_STRETCH_SECONDS = 0.001
 
 

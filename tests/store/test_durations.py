@@ -102,15 +102,32 @@ async def test_the_latest_are_kept(the_pool: Pool):
 
 async def test_of_ends_that_come_together_few_are_kept(the_pool: Pool):
     """Tasks that began together end by their length: at any moment only those of one length."""
-    for _ in range(FEWEST + 5):
+    for moment in range(3):
+        for _ in range(5):
+            claim = await running(the_pool)
+            await the_pool.tasks.settle(claim.task_id, claim.number, VIDEOS, None, HOUR)
+        assert len(await kept(the_pool.store, PLAIN)) == moment + 1
+        await pass_time(the_pool, HOUR / A_DURATION)
+
+
+async def test_the_more_are_kept_the_further_apart_they_are(the_pool: Pool):
+    """So that soon something is known, and later all of a duration."""
+
+    async def ends(seconds: float) -> int:
+        before = len(await kept(the_pool.store, PLAIN))
+        await pass_time(the_pool, seconds)
         claim = await running(the_pool)
         await the_pool.tasks.settle(claim.task_id, claim.number, VIDEOS, None, HOUR)
-    assert len(await kept(the_pool.store, PLAIN)) == FEWEST
-    await pass_time(the_pool, HOUR / A_DURATION)
-    for _ in range(5):
-        claim = await running(the_pool)
-        await the_pool.tasks.settle(claim.task_id, claim.number, VIDEOS, None, HOUR)
-    assert len(await kept(the_pool.store, PLAIN)) == FEWEST + 1
+        return len(await kept(the_pool.store, PLAIN)) - before
+
+    whole = HOUR / A_DURATION
+    assert await ends(0) == 1
+    assert await ends(whole / KEPT * 1.1) == 1
+    assert await ends(whole / KEPT * 1.1) == 0
+    while len(await kept(the_pool.store, PLAIN)) < KEPT // 2:
+        await ends(whole)
+    assert await ends(whole * 0.4) == 0
+    assert await ends(whole * 0.2) == 1
 
 
 async def test_long_tasks_are_kept_as_often_as_short_ones(the_pool: Pool):

@@ -43,7 +43,7 @@ from redis.asyncio import Redis
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.catalog import Catalog, ModelSpec
 from gateway.domain.durations import Variant, form_of
-from gateway.domain.learning import A_DURATION, FEWEST, KEPT
+from gateway.domain.learning import A_DURATION, KEPT
 from gateway.domain.ports import Admitted, DueLook, NotAdmittedBecause
 from gateway.domain.provider_answers import Rest
 from gateway.domain.submission import Overflow, QueueBounds, QueuePlace, Submission
@@ -777,8 +777,7 @@ class Life(RuleBasedStateMachine):
             for name in (of_model, f"{of_model}:{form_of(task.submission.request)}"):
                 kept = self.durations.get(name, [])
                 _, by_ms, at = map(int, kept[0].split()) if kept else (0, 0, 0)
-                far_apart = self.now - at >= by_ms / A_DURATION
-                if len(kept) < FEWEST or far_apart:
+                if self.now - at >= len(kept) / KEPT * by_ms / A_DURATION:
                     kept = [f"{task.running_ms} {age_ms} {self.now}", *kept]
                     self.durations[name] = kept[:KEPT]
 

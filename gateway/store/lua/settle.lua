@@ -17,15 +17,18 @@ if task.claim ~= number or not may_end then return {0, {}} end
 -- How long it took is known as a span: after the last look that found it running (look_again.lua),
 -- up to this one; with the time now. So many of the latest are kept as learning.py reads. They are
 -- spread over somewhat longer than a task takes: of tasks that began together, those that end
--- about now all took about equally long, and it would be learned that all do.
-local KEPT, FEWEST, A_DURATION = 64, 8, 48
+-- about now all took about equally long, and it would be learned that all do. The distance grows
+-- with the list, because something is to be known soon.
+local KEPT, A_DURATION = 64, 48
 local after_ms = tonumber(task.running_ms or 0)
 
 -- The distance is by the one before: by this one's own age, short tasks would be kept more often.
 local function too_close(name, now)
-  if redis.call('LLEN', name) < FEWEST then return false end
-  local by_ms, at = redis.call('LINDEX', name, 0):match('^%d+ (%d+) (%d+)$')
-  return now - tonumber(at) < tonumber(by_ms) / A_DURATION
+  local before = redis.call('LINDEX', name, 0)
+  if not before then return false end
+  local by_ms, at = before:match('^%d+ (%d+) (%d+)$')
+  local full = redis.call('LLEN', name) / KEPT
+  return now - tonumber(at) < full * tonumber(by_ms) / A_DURATION
 end
 
 if task.status == 'in_progress' and age_ms and age_ms > after_ms then
