@@ -51,7 +51,7 @@ def whole_app(
 def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str]) -> FastAPI:
     app = _bare_app()
     services = Services(
-        directory=gateway.directory,
+        directory=gateway.pool.tenants,
         admission=gateway.admission,
         dispatcher=gateway.dispatcher,
         waiting=gateway.waiting,

@@ -178,7 +178,12 @@ async def _running(
         if not started.is_set():
             background.cancel()
 
-    readers = (gateway.events.run, gateway.durations.run, gateway.pool.accounts.run)
+    readers = (
+        gateway.events.run,
+        gateway.durations.run,
+        gateway.pool.accounts.run,
+        gateway.pool.tenants.run,
+    )
     listening = [asyncio.create_task(run()) for run in readers]
     background, leaving = asyncio.create_task(run()), asyncio.create_task(leave())
     try:

@@ -9,10 +9,10 @@ from starlette.requests import Request
 
 from gateway.api.telling import Telling
 from gateway.domain.errors import AuthenticationFailed, BodyTooLarge, MissingApiKey, NotFound
-from gateway.domain.ports import Tasks
+from gateway.domain.ports import Directory, Tasks
 from gateway.domain.submission import QueueBounds
 from gateway.domain.task import Task
-from gateway.domain.team import Team, TeamDirectory
+from gateway.domain.team import Caller
 from gateway.lifecycle.admission import Admission
 from gateway.lifecycle.content import Content
 from gateway.lifecycle.dispatcher import Dispatcher
@@ -25,7 +25,7 @@ _LONGEST_TASK_ID = 64
 class Services:
     """The parts of the gateway that the client plane uses."""
 
-    directory: TeamDirectory
+    directory: Directory
     admission: Admission
     dispatcher: Dispatcher
     waiting: Waiting
@@ -64,11 +64,12 @@ def bearer(request: Request) -> str:
     return key
 
 
-def caller(request: Request, directory: TeamDirectory) -> Team:
-    """The team that calls.
+def caller(request: Request, directory: Directory) -> Caller:
+    """The team that calls, and the key that it shows.
 
     Raises:
-        AuthenticationFailed: no key, or one that nobody owns.
+        AuthenticationFailed: no key, one that nobody owns, or one that has expired.
+        Blocked: an operator blocked the key or its team.
     """
     return directory.authenticate(bearer(request))
 
@@ -80,7 +81,7 @@ async def own_task(services: Services, request: Request, task_id: str) -> Task:
         AuthenticationFailed: no key, or one that nobody owns.
         NotFound: there is no such task of the caller's team.
     """
-    team = caller(request, services.directory)
+    team = caller(request, services.directory).team
     task = await services.tasks.get(task_id) if len(task_id) <= _LONGEST_TASK_ID else None
     if task is None or task.team != team.name:
         raise NotFound("there is no such task")

@@ -18,7 +18,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/v1/limits", name="own limits")
     async def limits(request: Request) -> JSONResponse:
-        team = caller(request, services.directory)
+        team = caller(request, services.directory).team
         own, models = await services.admission.limits(team)
         return JSONResponse(
             {

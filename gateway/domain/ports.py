@@ -15,10 +15,13 @@ from typing import Protocol
 from gateway.domain.account import Account, AccountState, ApiKey, KeptAccount
 from gateway.domain.account_form import AccountForm
 from gateway.domain.capacity import Capacity
+from gateway.domain.charge import Bound, Charge, Rate
 from gateway.domain.durations import Expectation, Variant
+from gateway.domain.prices import PriceBook
 from gateway.domain.provider_answers import LookAnswer, Rest, SubmitAnswer
 from gateway.domain.submission import QueuePlace, Submission
 from gateway.domain.task import Claim, Task, TaskError
+from gateway.domain.team import Caller, Team
 from gateway.domain.video import Video, VideoRequest
 
 
@@ -118,6 +121,10 @@ class Admitted:
     """It was made by an earlier submit with the same idempotency key."""
     place: QueuePlace | None = None
     """None when it need not wait, or where nobody looked."""
+    budget_left_fen: int | None = None
+    """Of the tightest budget that it is charged to; None without any."""
+    alarming: tuple[Bound, ...] = ()
+    """Budgets that run out, each told once."""
 
 
 class NotAdmittedBecause(StrEnum):
@@ -127,6 +134,10 @@ class NotAdmittedBecause(StrEnum):
     """It would have to wait, and the queue is full."""
     NO_SLOT = "no_slot"
     """It would have to wait, and its caller does not want that."""
+    OVER_BUDGET = "over_budget"
+    """A budget has no room for its price."""
+    TOO_FAST = "too_fast"
+    """A rate of submits is used up for the moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,12 @@ class NotAdmitted:
     because: NotAdmittedBecause
     claims: tuple[Claim, ...]
     place: QueuePlace | None
+    bound: Bound | Rate | None = None
+    """The budget or the rate in question."""
+    taken_fen: int = 0
+    """What is reserved and spent of that budget."""
+    wait_seconds: float = 0.0
+    """Until that rate has room again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +222,7 @@ class Tasks(Protocol):
     """
 
     async def admit(
-        self, task_id: str, team: str, submission: Submission, task_class: str, price_fen: int
+        self, task_id: str, team: str, submission: Submission, task_class: str, charge: Charge
     ) -> Admitted | NotAdmitted: ...
 
     async def get(self, task_id: str) -> Task | None: ...
@@ -302,6 +319,18 @@ class Accounts(Protocol):
     async def set_state(
         self, name: str, state: AccountState | None, *, who: str, reason: str
     ) -> bool: ...
+
+
+class Directory(Protocol):
+    """Who calls, and what they pay. From memory: it neither waits nor fails."""
+
+    def authenticate(self, key: str) -> Caller: ...
+
+    @property
+    def teams(self) -> Mapping[str, Team]: ...
+
+    @property
+    def book(self) -> PriceBook: ...
 
 
 class ReadsCapacity(Protocol):

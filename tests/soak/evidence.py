@@ -130,10 +130,11 @@ def read_records(store: Redis) -> dict[str, dict[str, str]]:
 
 def read_ledger(store: Redis) -> list[dict[str, str]]:
     entries: list[dict[str, str]] = []
-    start = "-"
-    while page := store.xrange(f"{TAG}:ledger", start, "+", count=_PAGE):
-        entries += [fields for _, fields in page]
-        start = f"({page[-1][0]}"
+    for day in store.zrange(f"{TAG}:ledger_days", 0, -1):
+        start = "-"
+        while page := store.xrange(f"{TAG}:ledger:{day}", start, "+", count=_PAGE):
+            entries += [fields for _, fields in page]
+            start = f"({page[-1][0]}"
     return entries
 
 
