@@ -6,13 +6,14 @@ from collections.abc import Callable
 from functools import partial
 
 from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from gateway import __version__
 from gateway.api import limits, models, mounting, ops, reference
 from gateway.api.admin import routes as admin
 from gateway.api.admin.deps import AdminServices
-from gateway.api.deps import Services
+from gateway.api.deps import Services, operator_by_key
 from gateway.api.edge import with_edge
 from gateway.api.telling import Telling
 from gateway.bootstrap import Gateway
@@ -44,7 +45,8 @@ def whole_app(
     """Both planes on one port; the second opens with the admin key only."""
     app = _client_routes(gateway, settings, state)
     _add_admin_routes(app, gateway, settings, admin_key)
-    app.include_router(_metrics(gateway, admin_key))
+    check = partial(operator_by_key, admin_key=admin_key, operators=gateway.pool.tenants)
+    app.include_router(_metrics(gateway, check))
     return with_edge(app, settings.cors_origins)
 
 
@@ -74,6 +76,7 @@ def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str
 def _add_admin_routes(app: FastAPI, gateway: Gateway, settings: Settings, admin_key: str) -> None:
     services = AdminServices(
         admin_key=admin_key,
+        operators=gateway.pool.tenants,
         capacity=gateway.pool.capacity,
         changes=gateway.changes,
         imports=AccountImport(gateway.pool.accounts, gateway.changes),
@@ -85,8 +88,8 @@ def _add_admin_routes(app: FastAPI, gateway: Gateway, settings: Settings, admin_
     reference.add_admin_to(app, routes.routes)
 
 
-def _metrics(gateway: Gateway, admin_key: str | None) -> APIRouter:
-    return ops.metrics_router(partial(exposition, gateway.pool.capacity), admin_key)
+def _metrics(gateway: Gateway, check: Callable[[Request], object] | None) -> APIRouter:
+    return ops.metrics_router(partial(exposition, gateway.pool.capacity), check)
 
 
 def _bare_app() -> FastAPI:

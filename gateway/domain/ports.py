@@ -17,6 +17,7 @@ from gateway.domain.account_form import AccountForm
 from gateway.domain.capacity import Capacity
 from gateway.domain.charge import Bound, Charge, Rate
 from gateway.domain.durations import Expectation, Variant
+from gateway.domain.operators import Operator
 from gateway.domain.prices import PriceBook
 from gateway.domain.provider_answers import LookAnswer, Rest, SubmitAnswer
 from gateway.domain.submission import QueuePlace, Submission
@@ -331,6 +332,14 @@ class Directory(Protocol):
 
     @property
     def book(self) -> PriceBook: ...
+
+
+class KnowsOperators(Protocol):
+    """Who may use the admin plane, beside whoever has the admin key of the settings."""
+
+    def operator_of(self, key: str) -> Operator | None: ...
+
+    def operator(self, operator_id: str, /) -> Operator | None: ...
 
 
 class ReadsCapacity(Protocol):

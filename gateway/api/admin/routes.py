@@ -22,7 +22,7 @@ _STATES = {"pause": AccountState.PAUSED, "drain": AccountState.DRAINING, "resume
 
 def router(services: AdminServices) -> APIRouter:
     """All routes. The key is asked for before anything else."""
-    routes = APIRouter(prefix="/admin", dependencies=[Depends(guard(services.admin_key))])
+    routes = APIRouter(prefix="/admin", dependencies=[Depends(guard(services))])
     _add_looks(routes, services)
     _add_changes(routes, services)
     _add_states(routes, services)
