@@ -67,7 +67,7 @@ def operator(request: Request) -> Operator:
 
 
 def visible(request: Request, team: str) -> bool:
-    """Whether the operator may know of this team: else it is, to the byte, as if it did not exist."""
+    """Whether the operator may know of this team; else it is as if there were none."""
     own = operator(request).team
     return own is None or own == team
 
