@@ -78,6 +78,10 @@ class Spending:
     def taken_fen(self) -> int:
         return self.reserved_fen + self.spent_fen
 
+    def runs_out(self, cap_fen: int) -> bool:
+        """Whether so much of a budget is taken that it should be told; as in money.lua."""
+        return self.taken_fen >= ALERT_SHARE * cap_fen
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from gateway.domain.account import Source
 from gateway.domain.account_form import Limit, Name, Weight, among, first_fault
@@ -160,11 +168,12 @@ class OperatorForm(_Form):
     """Then its viewer sees what is that team's, and nothing else."""
     expires_at: Moment | None = None
 
-    @model_validator(mode="after")
-    def _of_a_team_only_looks(self) -> Self:
-        if self.team is not None and self.role is not Role.VIEWER:
+    @field_validator("team")
+    @classmethod
+    def _of_a_team_only_looks(cls, team: str | None, info: ValidationInfo) -> str | None:
+        if team is not None and info.data.get("role") is not Role.VIEWER:
             raise ValueError("only a viewer can be one team's own")
-        return self
+        return team
 
     @property
     def expires_ms(self) -> int | None:

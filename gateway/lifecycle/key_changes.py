@@ -68,7 +68,9 @@ class KeyChanges:
         changes, reason = split_reason(changes)
         await self._change(key_id, changes, who=who, action="keys.set", reason=reason)
 
-    async def set_blocked(self, key_id: str, blocked: bool, *, who: str, reason: str = "") -> None:
+    async def set_blocked(
+        self, key_id: str, blocked: bool, *, who: str, reason: object = ""
+    ) -> None:
         """Let nobody in who shows it, or let them in again.
 
         Raises:
@@ -80,7 +82,7 @@ class KeyChanges:
         )
 
     async def rotate(
-        self, key_id: str, overlap_seconds: object = None, *, who: str, reason: str = ""
+        self, key_id: str, overlap_seconds: object = None, *, who: str, reason: object = ""
     ) -> NewKey:
         """Give it a new secret; older ones still open for a while, or shorter if that was said
         before. Its id, and with it what it may and what it spent, stays.

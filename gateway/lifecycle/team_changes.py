@@ -56,7 +56,7 @@ class TeamChanges:
             changes = {"limit": None} | changes
         await self._change(name, changes, who=who, action="teams.set", reason=reason)
 
-    async def set_blocked(self, name: str, blocked: bool, *, who: str, reason: str = "") -> None:
+    async def set_blocked(self, name: str, blocked: bool, *, who: str, reason: object = "") -> None:
         """Let nobody of the team in, or let them in again. Tasks that are there go on.
 
         Raises:
