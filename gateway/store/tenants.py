@@ -25,6 +25,7 @@ from gateway.domain.errors import (
     Conflict,
     ExpiredApiKey,
     GatewayError,
+    InvalidField,
     StoreUnavailable,
 )
 from gateway.domain.operators import Operator, Role
@@ -264,6 +265,8 @@ class TenantStore:
         else:
             self._terms.check(form)
         if not isinstance(form, TeamForm) and form.team is not None:
+            if not self.teams:
+                raise InvalidField("team: there is none yet; make it first", param="team")
             among("team", form.team, self.teams)
 
     async def put(
