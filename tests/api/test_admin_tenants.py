@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -318,6 +319,28 @@ def test_to_a_teams_own_viewer_there_are_no_others(town: Town):
     for path in ("/accounts", "/slots", "/prices", "/operators", "/audit"):
         assert viewer.refused("GET", path)[:2] == (403, "not_allowed"), path
     assert viewer.http.get("/metrics").status_code == 403
+
+
+def test_no_route_tells_a_teams_own_viewer_of_another(town: Town):
+    """Whatever routes there are: the reference lists them, so that no new one is forgotten."""
+    mine, other = town.team(), town.team()
+    key = town.key(other)
+    _, viewer = town.operator("viewer", team=mine)
+    document = httpx.get(f"{town.running[0].url}/admin/openapi.json").json()
+    looks = [path for path, methods in document["paths"].items() if "get" in methods]
+    assert "/admin/teams/{team}" in looks
+    for path in looks:
+        answers = []
+        for team, key_id in ((other, key["id"]), ("nobody", "key_0000000000000000")):
+            there = path.replace("{key_id}", key_id)
+            answers.append(viewer.http.get(re.sub(r"\{\w+\}", team, there)))
+        ours, nobodys = answers
+        assert ours.status_code in (200, 403, 404), path
+        if "{" in path:
+            assert ours.status_code != 200, path
+            assert (ours.status_code, ours.content) == (nobodys.status_code, nobodys.content), path
+        for word in (other, key["id"], key["hint"]):
+            assert word not in ours.text, path
 
 
 def test_an_operator_who_is_removed_is_one_no_longer(town: Town):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.api.admin.tenant_views import TenantViews
 from gateway.domain.account import Source
 from gateway.domain.catalog import ModelSpec
 from gateway.domain.charge import Charge, Periods, Spending
@@ -153,6 +154,30 @@ async def test_the_settings_team_is_in_use_and_the_kept_one_can_be_taken_out(
     with pytest.raises(Conflict, match="in the settings"):
         await with_cats.changes.teams.remove("cats", **WHO)
     await the_pool.clear()
+
+
+async def test_what_no_longer_fits_the_settings_is_told_and_can_be_mended(
+    store: Store, one: Process
+):
+    await one.changes.teams.add({"name": "cats", "tier": "V1"}, **WHO)
+    key = await one.changes.keys.create({"team": "cats"}, **WHO)
+    without = TenantTerms(tiers={"V0": 2}, models=TERMS.models)
+    later = Process(TenantStore(store, without, [], {}))
+    views = TenantViews(later.tenants, SpendingReader(store, UTC))
+    assert await views.teams() == []
+    (unfit,) = views.unfit("team")
+    assert unfit["name"] == "cats"
+    assert "there is no such tier, only V0" in unfit["reason"]
+    for look in (views.team("cats"), views.key(key.id)):
+        with pytest.raises(Conflict, match="is kept, and not in use"):
+            await look
+    # To whoever may not know of it there is none.
+    for look in (views.team("cats", lambda _: False), views.key(key.id, lambda _: False)):
+        with pytest.raises(NotFound):
+            await look
+    await later.changes.teams.change("cats", {"tier": "V0"}, **WHO)
+    assert (await views.team("cats"))["cap"] == 2
+    assert later.opens(key.secret)
 
 
 async def test_a_rotation_leaves_the_older_secrets_open_for_a_while(one: Process):
