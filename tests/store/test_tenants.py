@@ -3,6 +3,7 @@ see them."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from gateway.domain.tenant_form import TenantTerms
 from gateway.domain.tenant_record import Kind, record_of
 from gateway.lifecycle.tenant_changes import TenantChanges
 from gateway.store.connection import Store
+from gateway.store.events import Events
 from gateway.store.sessions import SessionStore
 from gateway.store.spending import SpendingReader
 from gateway.store.tenants import TenantStore
@@ -124,6 +126,31 @@ async def test_nobody_makes_a_key_for_a_team_that_is_gone_meanwhile(one: Process
     )
     assert await put is None
     assert late.tenants.records[Kind.KEY] == {}
+
+
+async def test_word_of_a_change_reaches_a_process_that_listens(
+    store_url: str, the_pool: Pool, one: Process, make: Any
+):
+    other = make()
+    events = Events(
+        store_url,
+        the_pool.store.keys.events,
+        changed=lambda _: None,
+        perhaps_changed=lambda: None,
+        accounts_changed=lambda: None,
+        tenants_changed=other.tenants.heard,
+    )
+    loops = [asyncio.create_task(events.run()), asyncio.create_task(other.tenants.run())]
+    secret = await one.cats()
+    async with asyncio.timeout(30):
+        while not other.opens(secret):
+            await asyncio.sleep(0.01)
+        await one.changes.teams.remove("cats", **WHO)
+        while other.opens(secret):
+            await asyncio.sleep(0.01)
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
 
 
 async def test_whoever_was_overtaken_is_told_so(one: Process):
