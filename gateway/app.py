@@ -11,14 +11,16 @@ from starlette.types import ASGIApp
 
 from gateway import __version__
 from gateway.api import limits, models, mounting, ops, reference
-from gateway.api.admin import routes as admin
-from gateway.api.admin.deps import AdminServices
+from gateway.api.admin import plane
+from gateway.api.admin.deps import AdminServices, refuse_teams_own
+from gateway.api.admin.tenant_views import TenantViews
 from gateway.api.deps import Services, operator_by_key
 from gateway.api.edge import with_edge
 from gateway.api.telling import Telling
 from gateway.bootstrap import Gateway
 from gateway.dialects import DIALECTS
 from gateway.lifecycle.account_import import AccountImport
+from gateway.lifecycle.tenant_changes import TenantChanges
 from gateway.metrics import exposition
 from gateway.settings import Settings
 
@@ -45,7 +47,10 @@ def whole_app(
     """Both planes on one port; the second opens with the admin key only."""
     app = _client_routes(gateway, settings, state)
     _add_admin_routes(app, gateway, settings, admin_key)
-    check = partial(operator_by_key, admin_key=admin_key, operators=gateway.pool.tenants)
+
+    def check(request: Request) -> None:
+        refuse_teams_own(operator_by_key(request, admin_key, gateway.pool.tenants))
+
     app.include_router(_metrics(gateway, check))
     return with_edge(app, settings.cors_origins)
 
@@ -74,16 +79,21 @@ def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str
 
 
 def _add_admin_routes(app: FastAPI, gateway: Gateway, settings: Settings, admin_key: str) -> None:
+    pool = gateway.pool
     services = AdminServices(
         admin_key=admin_key,
-        operators=gateway.pool.tenants,
-        capacity=gateway.pool.capacity,
+        operators=pool.tenants,
+        sessions=pool.sessions,
+        capacity=pool.capacity,
         changes=gateway.changes,
-        imports=AccountImport(gateway.pool.accounts, gateway.changes),
+        imports=AccountImport(pool.accounts, gateway.changes),
         key_test=gateway.key_test,
+        tenants=TenantViews(pool.tenants, pool.spending),
+        tenant_changes=TenantChanges(pool.tenants),
+        audit=pool.tasks,
         max_body_bytes=settings.max_body_bytes,
     )
-    routes = admin.router(services)
+    routes = plane.router(services)
     app.include_router(routes)
     reference.add_admin_to(app, routes.routes)
 

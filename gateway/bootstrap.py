@@ -50,7 +50,9 @@ from gateway.store.encryption import Cipher
 from gateway.store.events import Events
 from gateway.store.health import check_store
 from gateway.store.lanes import LaneRules
+from gateway.store.sessions import SessionStore
 from gateway.store.slots import SlotStore
+from gateway.store.spending import SpendingReader
 from gateway.store.tasks import Rules, TaskStore
 from gateway.store.tenants import TenantStore
 
@@ -72,6 +74,8 @@ class Pool:
     capacity: CapacityReader
     catalog: Catalog
     tenants: TenantStore
+    spending: SpendingReader
+    sessions: SessionStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,20 @@ async def open_pool(
         slots = SlotStore(store, accounts, lanes)
         capacity = CapacityReader(store, accounts, slots, settings.max_age_seconds)
         tenants = _tenants(settings, store, catalog)
-        yield Pool(store, tasks, slots, bounds, accounts, capacity, catalog, tenants)
+        spending = SpendingReader(store, ZoneInfo(settings.time_zone))
+        sessions = SessionStore(store)
+        yield Pool(
+            store=store,
+            tasks=tasks,
+            slots=slots,
+            bounds=bounds,
+            accounts=accounts,
+            capacity=capacity,
+            catalog=catalog,
+            tenants=tenants,
+            spending=spending,
+            sessions=sessions,
+        )
 
 
 @asynccontextmanager

@@ -87,7 +87,7 @@ def _tell_what_was_read(settings: Settings) -> None:
     if not accounts:
         log.warning("no account in the settings (GATEWAY_ACCOUNTS): gateway accounts lists others")
     if not teams:
-        log.warning("no team is configured: nobody may call (GATEWAY_TEAMS)")
+        log.warning("no team in the settings (GATEWAY_TEAMS): gateway teams lists others")
 
 
 def _drain_seconds(settings: Settings) -> float:

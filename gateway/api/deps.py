@@ -95,13 +95,17 @@ def operator_by_key(request: Request, admin_key: str, operators: KnowsOperators)
     Raises:
         AuthenticationFailed: no key, or one that is no operator's.
     """
-    key = bearer(request)
-    if hmac.compare_digest(key.encode(), admin_key.encode()):
-        return ROOT
-    operator = operators.operator_of(key)
+    operator = operator_with(bearer(request), admin_key, operators)
     if operator is None:
         raise AuthenticationFailed("this is not an admin key")
     return operator
+
+
+def operator_with(key: str, admin_key: str, operators: KnowsOperators) -> Operator | None:
+    """Whose admin key it is; None if it is nobody's."""
+    if hmac.compare_digest(key.encode(), admin_key.encode()):
+        return ROOT
+    return operators.operator_of(key)
 
 
 async def read_body(request: Request, most: int) -> bytes:

@@ -66,6 +66,24 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class Spending:
+    """What is taken by a holder in a period, in whole fen."""
+
+    period: str
+    reserved_fen: int = 0
+    """By tasks that have not ended."""
+    spent_fen: int = 0
+
+    @property
+    def taken_fen(self) -> int:
+        return self.reserved_fen + self.spent_fen
+
+    def runs_out(self, cap_fen: int) -> bool:
+        """Whether so much of a budget is taken that it should be told; as in money.lua."""
+        return self.taken_fen >= ALERT_SHARE * cap_fen
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """So many submits a minute by a holder, all at once or evenly."""
 

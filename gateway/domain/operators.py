@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 
 KEY_PREFIX = "sk-admin-"
+SESSION_SECONDS = 12 * 3600
+"""So long a browser stays signed in."""
 
 
 class Role(StrEnum):
@@ -35,6 +38,23 @@ class Operator:
     def who(self) -> str:
         """As the audit names it."""
         return f"{self.name} ({self.id})" if self.name != self.id else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One thing that an operator did. Times are Unix milliseconds by the store's clock."""
+
+    at_ms: int
+    who: str
+    action: str
+    on: str
+    before: str
+    after: str
+    reason: str
+
+
+def new_operator_id() -> str:
+    return f"operator_{secrets.token_hex(8)}"
 
 
 # Whoever has GATEWAY_ADMIN_KEY.

@@ -15,14 +15,16 @@ from typing import Protocol
 from gateway.domain.account import Account, AccountState, ApiKey, KeptAccount
 from gateway.domain.account_form import AccountForm
 from gateway.domain.capacity import Capacity
-from gateway.domain.charge import Bound, Charge, Rate
+from gateway.domain.charge import Bound, Charge, Rate, Spending
 from gateway.domain.durations import Expectation, Variant
-from gateway.domain.operators import Operator
-from gateway.domain.prices import PriceBook
+from gateway.domain.operators import AuditEntry, Operator
+from gateway.domain.prices import Price, PriceBook
 from gateway.domain.provider_answers import LookAnswer, Rest, SubmitAnswer
 from gateway.domain.submission import QueuePlace, Submission
 from gateway.domain.task import Claim, Task, TaskError
-from gateway.domain.team import Caller, Team
+from gateway.domain.team import Caller, Team, TeamKey
+from gateway.domain.tenant_form import KeyForm, PriceForm, TeamForm
+from gateway.domain.tenant_record import Kind
 from gateway.domain.video import Video, VideoRequest
 
 
@@ -332,6 +334,81 @@ class Directory(Protocol):
 
     @property
     def book(self) -> PriceBook: ...
+
+
+class Tenants(Protocol):
+    """Teams, their keys, the price book and the operators: those in use, and the records of those
+    that are kept where they can be changed.
+
+    Whatever asks the store raises StoreUnavailable when it does not answer.
+    """
+
+    @property
+    def records(self) -> Mapping[Kind, Mapping[str, str]]:
+        """What is kept, by kind and name or id; see tenant_record.py."""
+        ...
+
+    @property
+    def teams(self) -> Mapping[str, Team]: ...
+
+    @property
+    def keys(self) -> Mapping[str, TeamKey]: ...
+
+    @property
+    def prices(self) -> Mapping[str, Price]: ...
+
+    @property
+    def setting_prices(self) -> tuple[Price, ...]: ...
+
+    @property
+    def operators(self) -> Mapping[str, Operator]: ...
+
+    @property
+    def unfit(self) -> Mapping[str, str]:
+        """What is kept and not in use, like "team films", and why."""
+        ...
+
+    async def refresh(self) -> None: ...
+
+    def check(self, form: TeamForm | KeyForm | PriceForm) -> None: ...
+
+    async def put(
+        self,
+        kind: Kind,
+        name: str,
+        before: str | None,
+        record: str | None,
+        *,
+        who: str,
+        action: str,
+        reason: str,
+    ) -> int | None: ...
+
+
+class ReadsSpending(Protocol):
+    """Tells what holders have reserved and spent: in this day, in this month, and in all."""
+
+    async def spending_of(self, holders: Collection[str]) -> Mapping[str, tuple[Spending, ...]]: ...
+
+
+class ReadsAudit(Protocol):
+    """Tells what operators did, oldest first; the last so many."""
+
+    async def audit(self, last: int) -> list[AuditEntry]: ...
+
+
+class Sessions(Protocol):
+    """Browsers that an operator has signed in with."""
+
+    async def begin(self, value: str) -> str:
+        """Keep whose it is for a time; return the secret that the browser shows from now on."""
+        ...
+
+    async def value_of(self, secret: str) -> str | None:
+        """Whose it is; None if it is over, or never was."""
+        ...
+
+    async def end(self, secret: str) -> None: ...
 
 
 class KnowsOperators(Protocol):

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from gateway.domain.account import Source
 from gateway.domain.charge import Budget
@@ -16,6 +17,14 @@ KEY_PREFIX = "sk-gw-"
 """What our keys begin with: a scanner finds one that was committed somewhere, and its owner."""
 _KEY_BYTES = 28  # 224 bits of randomness
 _HINT_CHARACTERS = 4
+
+
+class Standing(StrEnum):
+    """Whether a team or a key opens anything."""
+
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +41,11 @@ class Permit:
     blocked: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Whatever its operators want to remember of it; never told to callers."""
+
+    def standing(self, now_ms: float) -> Standing:
+        if self.expires_ms is not None and self.expires_ms <= now_ms:
+            return Standing.EXPIRED
+        return Standing.BLOCKED if self.blocked else Standing.ACTIVE
 
     def check(self, request: VideoRequest) -> None:
         """Refuse what may not be asked for.

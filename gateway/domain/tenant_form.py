@@ -8,13 +8,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from gateway.domain.account import Source
 from gateway.domain.account_form import Limit, Name, Weight, among, first_fault
 from gateway.domain.catalog import ModelSpec
 from gateway.domain.charge import Budget
 from gateway.domain.errors import InvalidField
+from gateway.domain.operators import Role
 from gateway.domain.prices import Price
 from gateway.domain.team import Permit, Team, TeamKey
 
@@ -78,7 +87,7 @@ class _PermitForm(_Form):
             models=tuple(self.models),
             sizes=tuple(self.sizes),
             qualities=tuple(self.qualities),
-            expires_ms=round(self.expires_at.timestamp() * 1000) if self.expires_at else None,
+            expires_ms=_unix_ms(self.expires_at),
             blocked=self.blocked,
             metadata=self.metadata,
         )
@@ -148,6 +157,29 @@ class PriceForm(_Form):
         )
 
 
+class OperatorForm(_Form):
+    """Somebody who may use the admin plane, without the secret."""
+
+    WHAT: ClassVar[str] = "an operator"
+
+    name: Name
+    role: Role
+    team: Name | None = None
+    """Then its viewer sees what is that team's, and nothing else."""
+    expires_at: Moment | None = None
+
+    @field_validator("team")
+    @classmethod
+    def _of_a_team_only_looks(cls, team: str | None, info: ValidationInfo) -> str | None:
+        if team is not None and info.data.get("role") is not Role.VIEWER:
+            raise ValueError("only a viewer can be one team's own")
+        return team
+
+    @property
+    def expires_ms(self) -> int | None:
+        return _unix_ms(self.expires_at)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantTerms:
     """What a tenant's form leaves open, and what it may name."""
@@ -203,6 +235,10 @@ class TenantTerms:
             permit=form.permit,
             source=source,
         )
+
+
+def _unix_ms(when: datetime | None) -> int | None:
+    return None if when is None else round(when.timestamp() * 1000)
 
 
 def _all_among(field: str, values: Iterable[str], there_are: Collection[str]) -> None:

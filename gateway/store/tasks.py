@@ -13,6 +13,7 @@ from typing import Any
 from gateway.domain.charge import ALL, Charge
 from gateway.domain.durations import Variant, form_of
 from gateway.domain.errors import StoreUnavailable
+from gateway.domain.operators import AuditEntry
 from gateway.domain.ports import (
     Admitted,
     ClassLimits,
@@ -113,19 +114,6 @@ class Rules:
                 "probe_ms": _ms(self.probe_seconds),
             }
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
-    """One thing that an operator did. Times are Unix milliseconds by the store's clock."""
-
-    at_ms: int
-    who: str
-    action: str
-    on: str
-    before: str
-    after: str
-    reason: str
 
 
 class TaskStore:

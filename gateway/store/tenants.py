@@ -15,36 +15,29 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from gateway.domain.account import Source
+from gateway.domain.account_form import among
 from gateway.domain.errors import (
     AuthenticationFailed,
     Blocked,
     Conflict,
     ExpiredApiKey,
     GatewayError,
+    InvalidField,
     StoreUnavailable,
 )
 from gateway.domain.operators import Operator, Role
 from gateway.domain.prices import Price, PriceBook
-from gateway.domain.team import Caller, Team, TeamKey, key_digest, key_hint
+from gateway.domain.team import Caller, Standing, Team, TeamKey, key_digest, key_hint
 from gateway.domain.tenant_form import KeyForm, PriceForm, TeamForm, TenantTerms
+from gateway.domain.tenant_record import Kind, record_of
 from gateway.store.connection import AUDIT_ENTRIES, Store
 
 log = logging.getLogger(__name__)
 
 _REFRESH_SECONDS = 2.0
-
-
-class Kind(StrEnum):
-    """What is kept here: the names of the hashes."""
-
-    TEAM = "teams"
-    KEY = "team_keys"
-    PRICE = "prices"
-    OPERATOR = "operators"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +113,10 @@ class TenantStore:
         team_key = known.keys[secret.owner]
         team = known.teams[team_key.team]
         for what, permit in (("API key", team_key.permit), ("team", team.permit)):
-            if permit.expires_ms is not None and permit.expires_ms <= now_ms:
+            standing = permit.standing(now_ms)
+            if standing is Standing.EXPIRED:
                 raise ExpiredApiKey(f"this {what} has expired")
-            if permit.blocked:
+            if standing is Standing.BLOCKED:
                 raise Blocked(f"this {what} is blocked; ask whoever runs the gateway")
         return Caller(team, team_key)
 
@@ -260,6 +254,21 @@ class TenantStore:
 
     # Changing --------------------------------------------------------------------------------
 
+    def check(self, form: TeamForm | KeyForm | PriceForm) -> None:
+        """Refuse what names something that is not there.
+
+        Raises:
+            InvalidField: naming the field, and what there is.
+        """
+        if isinstance(form, PriceForm):
+            self._terms.check_price(form)
+        else:
+            self._terms.check(form)
+        if not isinstance(form, TeamForm) and form.team is not None:
+            if not self.teams:
+                raise InvalidField("team: there is none yet; make it first", param="team")
+            among("team", form.team, self.teams)
+
     async def put(
         self,
         kind: Kind,
@@ -274,15 +283,17 @@ class TenantStore:
         """Keep a record, in place of what it was (None: nothing); None takes it out.
 
         Returns how many keys went with a team that was taken out; None if the record is no longer
-        what it was before.
+        what it was before, or if the team of a key or an operator is gone.
 
         Raises:
             Conflict: a team that is to be taken out has tasks that wait or are in flight.
         """
         cap = weight = ""
-        if kind is Kind.TEAM and record is not None and name not in self._of_settings:
-            team = self._terms.team(TeamForm.read(json.loads(record)), Source.STORE)
-            cap, weight = str(team.cap), f"{team.weight:g}"
+        if kind is Kind.TEAM and name not in self._of_settings:
+            cap = weight = "0"
+            if record is not None:
+                team = self._terms.team(TeamForm.read(json.loads(record)), Source.STORE)
+                cap, weight = str(team.cap), f"{team.weight:g}"
         word, count = await self._store.run(
             "put_tenant",
             kind,
@@ -291,6 +302,7 @@ class TenantStore:
             record or "",
             cap,
             weight,
+            self._needs(kind, record),
             who,
             action,
             told(before),
@@ -306,10 +318,13 @@ class TenantStore:
             )
         return int(count) if word == "kept" else None
 
-
-def record_of(said: Mapping[str, Any]) -> str:
-    """What is kept, written in one way only: it is compared with what was read."""
-    return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    def _needs(self, kind: Kind, record: str | None) -> str:
+        """The kept team without which there can be no such key or operator."""
+        if kind not in (Kind.KEY, Kind.OPERATOR) or record is None:
+            return ""
+        said = json.loads(record)
+        team = str(said.get("form", said).get("team", ""))
+        return "" if team in self._of_settings else team
 
 
 def told(record: str | None) -> str:
