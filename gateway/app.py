@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from gateway import __version__
-from gateway.api import limits, models, mounting, ops, reference
+from gateway.api import limits, models, mounting, ops, reference, usage
 from gateway.api.admin import routes as admin
+from gateway.api.admin import usage as admin_usage
 from gateway.api.admin.deps import AdminServices
 from gateway.api.deps import Services, operator_by_key
 from gateway.api.edge import with_edge
@@ -69,6 +70,7 @@ def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str
     app.include_router(mounting.router(DIALECTS, services))
     app.include_router(limits.router(services))
     app.include_router(models.router(services))
+    app.include_router(usage.router(services, gateway.pool.usage))
     reference.add_to(app)
     return app
 
@@ -83,9 +85,10 @@ def _add_admin_routes(app: FastAPI, gateway: Gateway, settings: Settings, admin_
         key_test=gateway.key_test,
         max_body_bytes=settings.max_body_bytes,
     )
-    routes = admin.router(services)
-    app.include_router(routes)
-    reference.add_admin_to(app, routes.routes)
+    routers = [admin.router(services), admin_usage.router(services, gateway.pool.usage)]
+    for router in routers:
+        app.include_router(router)
+    reference.add_admin_to(app, [route for router in routers for route in router.routes])
 
 
 def _metrics(gateway: Gateway, check: Callable[[Request], object] | None) -> APIRouter:
