@@ -1,4 +1,5 @@
-"""The command `gateway`: serve, worker, simulator, demo, slots, accounts, secrets, audit."""
+"""The command `gateway`: serve, worker, simulator, demo, slots, accounts, usage, secrets,
+audit."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from gateway.configuration import load_settings
 from gateway.logs import configure_logging
 from gateway.settings import Settings, WrongSettings
 from gateway.simulator.command import simulator
+from gateway.usage_cli import usage
 
 
 def main() -> None:
@@ -46,6 +48,7 @@ def cli() -> None:
 cli.add_command(simulator)
 cli.add_command(accounts)
 cli.add_command(secrets)
+cli.add_command(usage)
 
 
 @cli.command()
