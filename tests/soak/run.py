@@ -197,7 +197,7 @@ class _Run:
             done = await asyncio.to_thread(run_command, *words, **self._stage.settings)
             found.append(Verified(at, done.returncode, done.stdout, done.stderr))
             said = done.stdout + done.stderr
-            self._events.tell("verified", what=words[0], status=done.returncode, said=said)
+            self._events.tell("verified", checked=words[0], status=done.returncode, said=said)
 
     async def _tell_progress(self) -> None:
         while True:
