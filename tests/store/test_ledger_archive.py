@@ -8,7 +8,6 @@ import json
 import logging
 import shutil
 import subprocess
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,13 @@ from gateway.domain.errors import Conflict, StoreUnavailable
 from gateway.domain.usage import Entry
 from gateway.domain.usage_query import Span
 from gateway.lifecycle.bookkeeping import Bookkeeping
-from gateway.store.connection import Store, open_store
+from gateway.store.connection import Store
 from gateway.store.ledger import Ledger
 from gateway.store.ledger_archive import LedgerArchive
 from gateway.store.ledger_check import LedgerCheck
 from gateway.store.ledger_files import LedgerFiles
 from tests.store.conftest import Pool
+from tests.store.meddling import Meddling
 from tests.store.past import KEY, Past, days_ago
 
 DAY_SECONDS = 86400
@@ -164,23 +164,6 @@ async def test_the_script_takes_a_day_out_once(store: Store, past: Past, folder:
         assert await store.run("archive_day", *args) == word
     assert await store.redis.hgetall(store.keys.archived(ALL)) == {"team:films": "200"}
     assert await store.redis.get(store.keys.first_open_day) == RECENT_DAY
-
-
-class Meddling:
-    """A process's store where something happens just before a call of this name."""
-
-    def __init__(self, store_url: str, pool: str, name: str, deed: Callable[[], Awaitable[object]]):
-        self._name, self._deed = name, deed
-        self.opened = open_store(store_url, pool, timeout_seconds=5, around=self._around)
-
-    async def _around(self, name: str, command: Awaitable[Any]) -> Any:
-        if name == self._name:
-            try:
-                await self._deed()
-            except BaseException:
-                command.close()  # type: ignore[attr-defined]
-                raise
-        return await command
 
 
 async def test_a_crash_between_the_file_and_the_script_costs_nothing(
