@@ -328,7 +328,7 @@ MUTANTS = [
     Mutant(
         "the check trusts what was forgotten meanwhile",
         "gateway/store/ledger_check.py",
-        "_add(found.reserved, entry.periods, entry.holders, entry.price_fen)",
+        "add(found.reserved, entry.periods, entry.holders, entry.price_fen)",
         "pass",
         Suite.BOOKS,
     ),

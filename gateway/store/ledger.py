@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 
 from gateway.domain.errors import Conflict
-from gateway.domain.usage import HOUR_MS, Entry, Tally, day_of, hour_ms, tallies_of_hour
+from gateway.domain.usage import HOUR_MS, Entry, Tally, day_of, tallies_of_hour
 from gateway.domain.usage_query import Span
 from gateway.store.connection import Store
 from gateway.store.ledger_files import LedgerFiles, UnreadableLine
@@ -145,11 +145,6 @@ def place_of(entry_id: str) -> tuple[int, int]:
     """An entry's id, so that it can be compared."""
     ms, _, number = entry_id.partition("-")
     return int(ms), int(number)
-
-
-def hour_number(hour: str) -> int:
-    """How the store numbers the hours: since 1970."""
-    return hour_ms(hour) // HOUR_MS
 
 
 def _elsewhere(days: Sequence[str]) -> Conflict:

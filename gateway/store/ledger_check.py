@@ -10,14 +10,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from gateway.domain.charge import ALL
-from gateway.domain.usage import HOUR_MS, NOBODY, Entry, Outcome, day_ms, hour_of
+from gateway.domain.recomputing import (
+    KeptSums,
+    Recomputed,
+    add,
+    count,
+    count_hour,
+    hour_differences,
+    spend_differences,
+)
+from gateway.domain.usage import HOUR_MS, Entry, day_ms, hour_of
 from gateway.store.connection import Store
-from gateway.store.ledger import Ledger, hour_number, place_of
+from gateway.store.ledger import Ledger, place_of
 from gateway.store.ledger_files import LedgerFiles, UnreadableLine
 
 _TRIES = 5
@@ -38,41 +46,6 @@ class Verdict:
 
 class _Changed(Exception):
     """A day began or was archived, or sums were dropped, while all was read: look again."""
-
-
-@dataclass(slots=True)
-class _Sums:
-    """What the store said in one moment."""
-
-    first_hour: int
-    hours: list[str]
-    last: dict[str, str]
-    """By day that is in the store, the id of its last entry."""
-    archives: dict[str, dict[str, Any]]
-    spend: dict[str, dict[str, int]]
-    """By period, by `<holder>:reserved` and `<holder>:spent`."""
-    archived: dict[str, dict[str, int]]
-    live: set[str]
-    """Tasks that have not ended."""
-
-    @property
-    def form(self) -> tuple[int, list[str]]:
-        return self.first_hour, list(self.last)
-
-
-@dataclass(slots=True)
-class _Recomputed:
-    """What the entries come to."""
-
-    spent: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By period and holder, of the entries in the store."""
-    archived: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """The same of the files."""
-    reserved: Counter[tuple[str, str]] = field(default_factory=Counter)
-    entries: int = 0
-    tasks: set[str] = field(default_factory=set)
-    """Of the day that is being read, and of the one before it."""
-    tasks_before: set[str] = field(default_factory=set)
 
 
 class LedgerCheck:
@@ -98,7 +71,7 @@ class LedgerCheck:
         return Verdict([], [why], 0, 0)
 
     async def _run(self) -> Verdict:
-        sums, found = await self._sums(), _Recomputed()
+        sums, found = await self._sums(), Recomputed()
         differences: list[str] = []
         unchecked: list[str] = []
         homeless = await self._reserve(sums, found)
@@ -122,7 +95,7 @@ class LedgerCheck:
             for hour in sums.hours
             if hour[:10] not in days
         ]
-        differences += _spend_differences(sums, found, files_whole=not unchecked)
+        differences += spend_differences(sums, found, files_whole=not unchecked)
         return Verdict(differences, unchecked, found.entries, len(days) - len(unchecked))
 
     # Reading ---------------------------------------------------------------------------------
@@ -135,7 +108,7 @@ class LedgerCheck:
         first_hour, days = await self._store.answer("read_ledger_form", read.execute())
         return int(first_hour or 0), days
 
-    async def _sums(self) -> _Sums:
+    async def _sums(self) -> KeptSums:
         redis, keys = self._store.redis, self._store.keys
         asked: tuple[list[str], list[str]] = ([], [])
         while True:
@@ -162,7 +135,7 @@ class LedgerCheck:
             spend, archived = (
                 {period: _numbers(next(answers)) for period in (*periods, ALL)} for _ in range(2)
             )
-            return _Sums(
+            return KeptSums(
                 first_hour=int(first_hour or 0),
                 hours=hours,
                 last={day: last[0][0] if last else "0-0" for day, last in newest.items()},
@@ -172,7 +145,7 @@ class LedgerCheck:
                 live=live,
             )
 
-    async def _reserve(self, sums: _Sums, found: _Recomputed) -> set[str]:
+    async def _reserve(self, sums: KeptSums, found: Recomputed) -> set[str]:
         """Add up what live tasks reserve, which never changes; return those without a record: they
         have ended since, and been forgotten, so their entries say it."""
         homeless, live = set(), sorted(sums.live)
@@ -189,13 +162,13 @@ class LedgerCheck:
                     homeless.add(task)
                     continue
                 holders = [f"team:{team}", *([f"key:{key}"] if key else [])]
-                _add(found.reserved, (periods or "").split(), holders, int(price_fen))
+                add(found.reserved, (periods or "").split(), holders, int(price_fen))
         return homeless
 
     # Checking --------------------------------------------------------------------------------
 
     async def _check_stream(
-        self, day: str, sums: _Sums, found: _Recomputed, homeless: set[str]
+        self, day: str, sums: KeptSums, found: Recomputed, homeless: set[str]
     ) -> list[str]:
         """A day that is in the store."""
         last, hours = await self._hours(day)
@@ -209,18 +182,18 @@ class LedgerCheck:
                 except (KeyError, ValueError):
                     differences.append(f"{day}: {entry_id} is no entry")
                     continue
-                _count_hour(recomputed, entry)
+                count_hour(recomputed, entry)
                 if place_of(entry_id) <= upto:
-                    differences += _count(entry, sums, found)
+                    differences += count(entry, sums, found)
                     if entry.charged_fen:
-                        _add(found.spent, entry.periods, entry.holders, entry.charged_fen)
+                        add(found.spent, entry.periods, entry.holders, entry.charged_fen)
                 elif entry.task in homeless:
                     homeless.discard(entry.task)
-                    _add(found.reserved, entry.periods, entry.holders, entry.price_fen)
-        differences += _hour_differences(hours, recomputed, sums.first_hour)
+                    add(found.reserved, entry.periods, entry.holders, entry.price_fen)
+        differences += hour_differences(hours, recomputed, sums.first_hour)
         return differences
 
-    async def _check_file(self, day: str, sums: _Sums, found: _Recomputed) -> list[str]:
+    async def _check_file(self, day: str, sums: KeptSums, found: Recomputed) -> list[str]:
         """A day that is a file."""
         _, hours = await self._hours(day)
         recomputed: dict[str, Counter[str]] = {}
@@ -229,10 +202,10 @@ class LedgerCheck:
         try:
             async for page in file.pages():
                 for entry in page:
-                    _count_hour(recomputed, entry)
-                    differences += _count(entry, sums, found)
+                    count_hour(recomputed, entry)
+                    differences += count(entry, sums, found)
                     if entry.charged_fen:
-                        _add(found.archived, entry.periods, entry.holders, entry.charged_fen)
+                        add(found.archived, entry.periods, entry.holders, entry.charged_fen)
         except UnreadableLine as error:
             return [*differences, f"{day}.jsonl: its line {error.number} is no entry"]
         except OSError as error:
@@ -245,7 +218,7 @@ class LedgerCheck:
         ):
             if expected != is_there:
                 differences.append(f"{day}.jsonl: the {what} was {expected} and is {is_there}")
-        return [*differences, *_hour_differences(hours, recomputed, sums.first_hour)]
+        return [*differences, *hour_differences(hours, recomputed, sums.first_hour)]
 
     async def _hours(self, day: str) -> tuple[str, dict[str, dict[str, int]]]:
         """The last entry of a day and the sums of its hours, in one moment."""
@@ -258,89 +231,6 @@ class LedgerCheck:
         newest, *hashes = await self._store.answer("read_usage", read.execute())
         hours = {hour: _numbers(sums) for hour, sums in zip(names, hashes, strict=True)}
         return newest[0][0] if newest else "0-0", hours
-
-
-def _count(entry: Entry, sums: _Sums, found: _Recomputed) -> Iterator[str]:
-    """One entry of the moment, which must be its task's only one, and its end."""
-    found.entries += 1
-    if entry.task in found.tasks or entry.task in found.tasks_before:
-        yield f"{entry.task} has more than one entry, the last of them in {entry.day}: {entry.id}"
-    found.tasks.add(entry.task)
-    if entry.task in sums.live:
-        yield f"{entry.task} has an entry, {entry.id} in {entry.day}, and has not ended"
-
-
-def _count_hour(hours: dict[str, Counter[str]], entry: Entry) -> None:
-    """As write_ledger in money.lua counts it."""
-    of = " ".join(
-        (
-            *(entry.team, entry.key or NOBODY, entry.model, entry.account or NOBODY),
-            *(entry.status, entry.outcome),
-        )
-    )
-    sums = hours.setdefault(hour_of(entry.at_ms), Counter())
-    sums[f"{of} n"] += 1
-    if entry.outcome is Outcome.CHARGED:
-        sums[f"{of} fen"] += entry.price_fen
-        sums[f"{of} cost"] += entry.cost_fen or 0
-
-
-_WORDS = {"n": "tasks", "fen": "fen charged", "cost": "fen of cost"}
-
-
-def _hour_differences(
-    said: Mapping[str, Mapping[str, int]], recomputed: Mapping[str, Mapping[str, int]], first: int
-) -> Iterator[str]:
-    for hour in sorted({*said, *recomputed}):
-        if hour_number(hour) < first:
-            continue
-        sums, must = said.get(hour, {}), recomputed.get(hour, {})
-        for name in sorted({*sums, *must}):
-            if sums.get(name, 0) != must.get(name, 0):
-                of, _, what = name.rpartition(" ")
-                yield (
-                    f"usage:{hour} says {sums.get(name, 0)} {_WORDS.get(what, what)} of {of}, "
-                    f"the ledger {must.get(name, 0)}"
-                )
-
-
-def _spend_differences(sums: _Sums, found: _Recomputed, *, files_whole: bool) -> Iterator[str]:
-    """Of each period that there still is."""
-    for period, spend in sums.spend.items():
-        archived = sums.archived[period]
-        spent = Counter(archived)
-        spent.update({holder: n for (p, holder), n in found.spent.items() if p == period})
-        reserved = {holder: n for (p, holder), n in found.reserved.items() if p == period}
-        for what, must in (("spent", spent), ("reserved", reserved)):
-            said = _of(spend, what)
-            for holder in sorted({*said, *must}):
-                if said.get(holder, 0) != must.get(holder, 0):
-                    yield (
-                        f"spend:{period} says {said.get(holder, 0)} fen {what} by {holder}, "
-                        f"the {'ledger' if what == 'spent' else 'tasks under way'} "
-                        f"{must.get(holder, 0)}"
-                    )
-        # Without any, it may be a period that was dropped, and came again with a clock set back.
-        filed = {holder: n for (p, holder), n in found.archived.items() if p == period}
-        for holder in sorted({*archived, *filed}) if files_whole and archived else ():
-            if archived.get(holder, 0) != filed.get(holder, 0):
-                yield (
-                    f"archived:{period} says {archived.get(holder, 0)} fen spent by {holder}, "
-                    f"the files {filed.get(holder, 0)}"
-                )
-
-
-def _of(spend: Mapping[str, int], what: str) -> dict[str, int]:
-    end = f":{what}"
-    return {name.removesuffix(end): n for name, n in spend.items() if name.endswith(end)}
-
-
-def _add(
-    sums: Counter[tuple[str, str]], periods: list[str] | tuple[str, ...], holders: Any, fen: int
-) -> None:
-    for period in periods:
-        for holder in holders:
-            sums[period, holder] += fen
 
 
 def _numbers(hashed: Mapping[str, str]) -> dict[str, int]:
