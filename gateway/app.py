@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from gateway import __version__
-from gateway.api import limits, models, mounting, ops, reference
+from gateway.api import limits, models, mounting, ops, reference, usage
 from gateway.api.admin import plane
 from gateway.api.admin.deps import AdminServices, refuse_teams_own
 from gateway.api.admin.tenant_views import TenantViews
@@ -74,6 +74,7 @@ def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str
     app.include_router(mounting.router(DIALECTS, services))
     app.include_router(limits.router(services))
     app.include_router(models.router(services))
+    app.include_router(usage.router(services, gateway.pool.usage))
     reference.add_to(app)
     return app
 
@@ -91,6 +92,7 @@ def _add_admin_routes(app: FastAPI, gateway: Gateway, settings: Settings, admin_
         tenants=TenantViews(pool.tenants, pool.spending),
         tenant_changes=TenantChanges(pool.tenants),
         audit=pool.tasks,
+        usage=pool.usage,
         max_body_bytes=settings.max_body_bytes,
     )
     routes = plane.router(services)

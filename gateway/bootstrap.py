@@ -27,6 +27,7 @@ from gateway.lifecycle.account_changes import AccountChanges
 from gateway.lifecycle.admission import Admission
 from gateway.lifecycle.alarm import Alarm
 from gateway.lifecycle.background import Background
+from gateway.lifecycle.bookkeeping import Bookkeeping
 from gateway.lifecycle.content import Content
 from gateway.lifecycle.dispatcher import Dispatcher
 from gateway.lifecycle.key_test import KeyTest
@@ -36,6 +37,7 @@ from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.poller import Poller
 from gateway.lifecycle.settlement import Settlement
 from gateway.lifecycle.turns import Turns
+from gateway.lifecycle.usage_reports import UsageReports
 from gateway.lifecycle.waiting import Waiting
 from gateway.providers import PROVIDERS
 from gateway.providers.http import ProviderHttp, open_provider_http
@@ -50,6 +52,9 @@ from gateway.store.encryption import Cipher
 from gateway.store.events import Events
 from gateway.store.health import check_store
 from gateway.store.lanes import LaneRules
+from gateway.store.ledger import Ledger
+from gateway.store.ledger_archive import LedgerArchive
+from gateway.store.ledger_files import LedgerFiles
 from gateway.store.sessions import SessionStore
 from gateway.store.slots import SlotStore
 from gateway.store.spending import SpendingReader
@@ -76,6 +81,8 @@ class Pool:
     tenants: TenantStore
     spending: SpendingReader
     sessions: SessionStore
+    ledger_files: LedgerFiles
+    usage: UsageReports
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +213,8 @@ async def open_pool(
         slots = SlotStore(store, accounts, lanes)
         capacity = CapacityReader(store, accounts, slots, settings.max_age_seconds)
         tenants = _tenants(settings, store, catalog)
-        spending = SpendingReader(store, ZoneInfo(settings.time_zone))
-        sessions = SessionStore(store)
+        zone = ZoneInfo(settings.time_zone)
+        files = LedgerFiles(settings.ledger_dir or settings.data_dir / "ledger")
         yield Pool(
             store=store,
             tasks=tasks,
@@ -217,8 +224,10 @@ async def open_pool(
             capacity=capacity,
             catalog=catalog,
             tenants=tenants,
-            spending=spending,
-            sessions=sessions,
+            spending=SpendingReader(store, zone),
+            sessions=SessionStore(store),
+            ledger_files=files,
+            usage=UsageReports(Ledger(store, files), tenants, tasks, zone),
         )
 
 
@@ -302,7 +311,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             Content(pool.tasks, looks, media),
             events,
             durations,
-            Background(pool.tasks, dispatcher, poller),
+            Background(pool.tasks, dispatcher, poller, _bookkeeping(settings, pool)),
             AccountChanges(pool.accounts),
             KeyTest(pool.accounts, providers),
         )
@@ -313,6 +322,16 @@ async def open_key_test(settings: Settings, accounts: AccountStore) -> AsyncIter
     """What a command needs to ask the vendors about keys."""
     async with open_provider_http(settings.submit_timeout_seconds, settings.looks_at_once) as http:
         yield KeyTest(accounts, _providers(http))
+
+
+def _bookkeeping(settings: Settings, pool: Pool) -> Bookkeeping:
+    archive = LedgerArchive(
+        pool.store,
+        pool.ledger_files,
+        ledger_seconds=settings.ledger_seconds,
+        usage_seconds=settings.usage_seconds,
+    )
+    return Bookkeeping(archive)
 
 
 def _providers(http: ProviderHttp) -> dict[str, Provider]:

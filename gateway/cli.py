@@ -1,5 +1,5 @@
 """The command `gateway`: serve, worker, simulator, demo, slots, accounts, secrets, teams, keys,
-prices, operators, audit."""
+prices, operators, usage, audit."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from gateway.prices_cli import prices
 from gateway.settings import Settings, WrongSettings
 from gateway.simulator.command import simulator
 from gateway.teams_cli import teams
+from gateway.usage_cli import usage
 
 
 def main() -> None:
@@ -62,6 +63,7 @@ cli.add_command(teams)
 cli.add_command(keys)
 cli.add_command(prices)
 cli.add_command(operators)
+cli.add_command(usage)
 
 
 @cli.command()

@@ -6,7 +6,16 @@ Adapters fit these by shape; `bootstrap` puts one behind each.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +34,8 @@ from gateway.domain.task import Claim, Task, TaskError
 from gateway.domain.team import Caller, Team, TeamKey
 from gateway.domain.tenant_form import KeyForm, PriceForm, TeamForm
 from gateway.domain.tenant_record import Kind
+from gateway.domain.usage import Entry, Tally
+from gateway.domain.usage_query import Span
 from gateway.domain.video import Video, VideoRequest
 
 
@@ -322,6 +333,36 @@ class Accounts(Protocol):
     async def set_state(
         self, name: str, state: AccountState | None, *, who: str, reason: str
     ) -> bool: ...
+
+
+class ReadsLedger(Protocol):
+    """Tells what was settled. Whatever asks the store raises StoreUnavailable."""
+
+    def entries(self, span: Span | None = None) -> AsyncGenerator[Entry, None]: ...
+
+    async def require(self, span: Span | None = None) -> None: ...
+
+    async def hours(self, span: Span) -> list[str] | None: ...
+
+    def hourly(self, hours: Sequence[str]) -> AsyncGenerator[Tally, None]: ...
+
+    async def spend(self, periods: Iterable[str]) -> list[dict[str, int]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was done about the ledger's age."""
+
+    archived: tuple[str, ...]
+    """Days that are files from now on, by this process's doing."""
+    failure: str | None
+    """Why a day cannot be made a file, which is in the store until it can."""
+
+
+class KeepsLedger(Protocol):
+    """Makes files of the ledger's older days, and drops sums whose time is over."""
+
+    async def keep(self) -> Kept: ...
 
 
 class Directory(Protocol):

@@ -28,6 +28,7 @@
 | periods                         | zset   | days and months: when they are over | ledger time     |
 | usage:<hour>                    | hash   | sums of what ended in that hour     | usage time      |
 | usage_hours                     | zset   | hours that have one, by number      | usage time      |
+| first_usage_hour                | string | number of the first hour kept       | permanent       |
 | archives                        | hash   | day -> its file: hash, entries      | permanent       |
 | rates                           | hash   | team or key -> submits taken ahead  | permanent       |
 | audit                           | stream | what operators did                  | the latest      |
@@ -84,6 +85,7 @@ PERMANENT = (
     "periods",
     "usage:*",
     "usage_hours",
+    "first_usage_hour",
     "archives",
     "rates",
     "teams",
@@ -135,6 +137,7 @@ class Keyspace:
         self.first_open_day = self._key("first_open_day")
         self.periods = self._key("periods")
         self.usage_hours = self._key("usage_hours")
+        self.first_usage_hour = self._key("first_usage_hour")
         self.archives = self._key("archives")
         self.teams = self._key("teams")
         self.team_keys = self._key("team_keys")

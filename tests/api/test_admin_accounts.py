@@ -375,7 +375,8 @@ def test_the_slots_are_told_with_their_tasks_and_the_queue(town: Town):
 
 def test_the_reference_lists_every_path_of_the_plane(town: Town):
     document = httpx.get(f"{town.team.url}/admin/openapi.json").json()
-    assert sorted(document["paths"]) == [
+    of_accounts = ("/admin/accounts", "/admin/slots")  # the others are told of with what they are
+    assert sorted(path for path in document["paths"] if path.startswith(of_accounts)) == [
         "/admin/accounts",
         "/admin/accounts/import",
         "/admin/accounts/{name}",

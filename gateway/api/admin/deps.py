@@ -26,6 +26,7 @@ from gateway.lifecycle.account_changes import AccountChanges
 from gateway.lifecycle.account_import import AccountImport
 from gateway.lifecycle.key_test import KeyTest
 from gateway.lifecycle.tenant_changes import TenantChanges
+from gateway.lifecycle.usage_reports import UsageReports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class AdminServices:
     tenants: TenantViews
     tenant_changes: TenantChanges
     audit: ReadsAudit
+    usage: UsageReports
     max_body_bytes: int
 
 
