@@ -181,7 +181,8 @@ def test_of_five_times_too_many_just_those_are_let_in_that_the_budget_has_room_f
 
     async def all_submits() -> Counter[int]:
         limits = httpx.Limits(max_connections=CONNECTIONS)
-        async with httpx.AsyncClient(limits=limits, headers=headers, timeout=60) as http:
+        patience = httpx.Timeout(120, pool=None)  # each waits for its connection
+        async with httpx.AsyncClient(limits=limits, headers=headers, timeout=patience) as http:
 
             async def one(number: int) -> int:
                 url = f"{gateways[number % 2].url}/v1/videos/generations"

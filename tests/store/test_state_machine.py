@@ -366,6 +366,7 @@ class Life(RuleBasedStateMachine):
         """For budgets alone: it is the process that says which day it is."""
         self.day = min(self.day + 1, 28)
 
+    @precondition(lambda self: self.tasks)
     @rule(data=st.data(), process=st.sampled_from(PROCESSES))
     def admit_again(self, data: st.DataObject, process: int) -> None:
         """As late as its caller, or the network, likes."""
