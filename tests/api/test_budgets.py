@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -173,27 +174,31 @@ def test_of_five_times_too_many_just_those_are_let_in_that_the_budget_has_room_f
 ):
     """Two processes, so that nothing but the store can know."""
     vendor = shared.simulator(LIMIT, duration="3600")
-    crowd = a_team("crowd", limit=20, budget_total_fen=BUDGET * 100)
-    settings = {"GATEWAY_TEAMS": [crowd], "GATEWAY_POOL": "crowd"}
+    team = a_team("crowd", limit=20, budget_total_fen=BUDGET * 100)
+    settings = {"GATEWAY_TEAMS": [team], "GATEWAY_POOL": "crowd"}
     gateways = [shared.gateway(vendor, LIMIT, **settings) for _ in range(2)]
     body = json.dumps({"model": "cogvideox-3", "prompt": "a cat", "watermark_enabled": False})
     headers = {"Authorization": f"Bearer {key_of('crowd')}", "Content-Type": "application/json"}
 
     async def all_submits() -> Counter[int]:
-        numbers = iter(range(SUBMITS))
+        submits = iter(range(SUBMITS))
 
-        async def one_after_another(http: httpx.AsyncClient) -> Counter[int]:
+        async def some(http: httpx.AsyncClient) -> Counter[int]:
             answers: Counter[int] = Counter()
-            for number in numbers:  # what one takes, no other does
-                url = f"{gateways[number % 2].url}/v1/videos/generations"
-                answers[(await http.post(url, content=body)).status_code] += 1
+            for _ in submits:  # what one takes, no other does
+                answers[(await http.post("/v1/videos/generations", content=body)).status_code] += 1
             return answers
 
-        # One that was idle for longer may be closed by the server just as it is used again.
-        limits = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=1)
-        async with httpx.AsyncClient(limits=limits, headers=headers, timeout=120) as http:
-            each = await asyncio.gather(*(one_after_another(http) for _ in range(CONNECTIONS)))
-        return sum(each, Counter())
+        async with AsyncExitStack() as stack:
+            # One each: of connections that several addresses share, some are closed in mid-use.
+            clients = [
+                await stack.enter_async_context(
+                    httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=120)
+                )
+                for gateway in gateways
+            ]
+            crowd = (some(clients[i % len(clients)]) for i in range(CONNECTIONS))
+            return sum(await asyncio.gather(*crowd), Counter())
 
     assert asyncio.run(all_submits()) == {200: BUDGET, 402: SUBMITS - BUDGET}
     limits = shared.caller(gateways[0], key_of("crowd")).http.get("/v1/limits").json()
