@@ -19,6 +19,7 @@ from gateway.tenant_desk import (
     print_unfit,
 )
 
+_BUDGETS = {"day": "a day", "month": "a month", "total": "in all"}
 _COLUMNS = ("team", "kept in", "state", "tier", "in flight at most", "weight")
 _MONEY = ("fen this month", "of")
 
@@ -72,7 +73,14 @@ async def remove(settings: Settings, name: str, reason: str) -> None:
 async def _tell(desk: Desk, name: str) -> None:
     """What became of it, in a few words."""
     team = await desk.views.team(name)
-    click.echo(f"team {name} is {team['state']}: {team['cap']} tasks in flight at most")
+    budgets = [
+        f", {team[f'budget_{period}_fen']} fen {words}"
+        for period, words in _BUDGETS.items()
+        if team[f"budget_{period}_fen"] is not None
+    ]
+    click.echo(
+        f"team {name} is {team['state']}: {team['cap']} tasks in flight at most{''.join(budgets)}"
+    )
 
 
 def _row(team: dict[str, Any]) -> tuple[object, ...]:

@@ -97,7 +97,9 @@ async def verify(settings: Settings) -> bool:
         click.echo(line)
     if not verdict.differences:
         click.echo(
-            f"the ledger and all sums agree: {verdict.entries} entries of {verdict.days} days"
+            "the ledger and all sums agree: "
+            f"{_count(verdict.entries, 'entry', 'entries')} of "
+            f"{_count(verdict.days, 'day', 'days')}"
         )
     return bool(verdict.differences)
 
@@ -160,3 +162,7 @@ def _table(columns: tuple[str, ...], rows: list[dict[str, Any]], numbers: tuple[
 
 def _print_json(told: Any) -> None:
     click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

@@ -69,7 +69,7 @@ def test_the_life_of_a_team_and_its_key_from_the_keyboard(
     running = processes.gateway(vendor, LIMITS)
     said = keyboard.done("teams add cats --tier V1 --budget-month 250 --metadata centre=4711")
     assert said.splitlines() == [
-        "team cats is active: 10 tasks in flight at most",
+        "team cats is active: 10 tasks in flight at most, 250 fen a month",
         "make it a key with: gateway keys create cats",
     ]
     assert "there is a team cats already" in keyboard.refused("teams add cats")

@@ -123,7 +123,7 @@ def test_a_bill_is_last_months_unless_said(keyboard: Keyboard):
 
 
 def test_books_are_verified_and_a_wrong_sum_is_named(keyboard: Keyboard):
-    assert keyboard.done("verify") == "the ledger and all sums agree: 8 entries of 1 days\n"
+    assert keyboard.done("verify") == "the ledger and all sums agree: 8 entries of 1 day\n"
     keys = Keyspace(keyboard.town.settings["GATEWAY_POOL"])
     with redis.Redis.from_url(keyboard.town.settings["GATEWAY_REDIS_URL"]) as store:
         store.hincrby(keys.spend("all"), "team:films:spent", 1)

@@ -67,7 +67,7 @@ def own_told(by_status: Rows) -> dict[str, Any]:
 def budget_told(budget: BudgetState) -> dict[str, Any]:
     return {
         "period": budget.name,
-        "limit_fen": budget.limit_fen,
+        "budget_fen": budget.budget_fen,
         "reserved_fen": budget.reserved_fen,
         "spent_fen": budget.spent_fen,
         "left_fen": budget.left_fen,

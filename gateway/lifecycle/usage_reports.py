@@ -27,18 +27,18 @@ class BudgetState:
     """How one holder stands in one of the current periods."""
 
     period: str
-    """`day`, `month` or `all`."""
+    """`day`, `month` or `total`."""
     name: str
     """Which: 2026-03-01, 2026-03, all."""
-    limit_fen: int | None
+    budget_fen: int | None
     reserved_fen: int
     spent_fen: int
 
     @property
     def left_fen(self) -> int | None:
-        if self.limit_fen is None:
+        if self.budget_fen is None:
             return None
-        return max(0, self.limit_fen - self.reserved_fen - self.spent_fen)
+        return max(0, self.budget_fen - self.reserved_fen - self.spent_fen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +195,10 @@ class UsageReports:
                 sums.get(f"{holder}:spent", 0),
             )
             for period, name, limit, sums in zip(
-                ("day", "month", "all"), names, limits, await self._ledger.spend(names), strict=True
+                ("day", "month", "total"),
+                names,
+                limits,
+                await self._ledger.spend(names),
+                strict=True,
             )
         ]

@@ -87,11 +87,11 @@ def test_a_team_sees_what_it_and_its_key_used_and_what_its_budgets_have_left(tow
     assert told["usage"] == {"team": used, "key": used}
     live = {"reserved_fen": 100, "spent_fen": 550}
     assert told["budgets"]["team"] == {
-        "day": {"period": noon.day(), "limit_fen": 1000, **live, "left_fen": 350},
-        "month": {"period": noon.month(), "limit_fen": None, **live, "left_fen": None},
-        "all": {"period": "all", "limit_fen": 5000, **live, "left_fen": 4350},
+        "day": {"period": noon.day(), "budget_fen": 1000, **live, "left_fen": 350},
+        "month": {"period": noon.month(), "budget_fen": None, **live, "left_fen": None},
+        "total": {"period": "all", "budget_fen": 5000, **live, "left_fen": 4350},
     }
-    assert told["budgets"]["key"]["all"] == told["budgets"]["team"]["month"] | {"period": "all"}
+    assert told["budgets"]["key"]["total"] == told["budgets"]["team"]["month"] | {"period": "all"}
     assert town.adverts.http.get("/v1/usage").json()["usage"]["team"]["charged_fen"] == 100
     before = town.films.http.get("/v1/usage?from=2020-01-01&to=2020-01-02").json()
     assert before["usage"]["team"] == {"tasks": 0, "charged_fen": 0, "by_status": {}}

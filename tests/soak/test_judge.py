@@ -85,7 +85,7 @@ def clean() -> Evidence:
             for number in (0, 1)
         },
         verified=[Verified(60.0, 0, "slots and records agree\n", "")],
-        books=[Verified(60.0, 0, "the ledger and all sums agree: 3 entries of 1 days\n", "")],
+        books=[Verified(60.0, 0, "the ledger and all sums agree: 3 entries of 1 day\n", "")],
         billed={TEAM.name: PRICE_FEN},
         unknown=[f"{LOST_ANSWER}-1"],
     )
