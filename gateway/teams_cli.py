@@ -107,7 +107,7 @@ def unblock(team: str, reason: str) -> None:
 @click.argument("team")
 @reason_option
 def remove(team: str, reason: str) -> None:
-    """Take a team out that has no tasks under way, and its keys with it.
+    """Take a team out that has no tasks under way, and its keys, viewers and prices with it.
 
     Its ended tasks stay as long as all do, and what it spent stays in the ledger: a team that is
     made later under the same name has them too.

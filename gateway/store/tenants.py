@@ -319,11 +319,11 @@ class TenantStore:
         return int(count) if word == "kept" else None
 
     def _needs(self, kind: Kind, record: str | None) -> str:
-        """The kept team without which there can be no such key or operator."""
-        if kind not in (Kind.KEY, Kind.OPERATOR) or record is None:
+        """The kept team without which there can be no such key, price or operator."""
+        if kind is Kind.TEAM or record is None:
             return ""
         said = json.loads(record)
-        team = str(said.get("form", said).get("team", ""))
+        team = said.get("form", said).get("team") or ""
         return "" if team in self._of_settings else team
 
 

@@ -87,11 +87,14 @@ async def test_a_team_has_its_cap_as_soon_as_it_is_there(the_pool: Pool, one: Pr
     assert "cats" not in await caps(the_pool)
 
 
-async def test_a_teams_keys_and_viewers_go_with_it(the_pool: Pool, one: Process):
+async def test_a_teams_keys_viewers_and_prices_go_with_it(the_pool: Pool, one: Process):
     secret = await one.cats()
     viewer = await one.changes.operators.add(
         {"name": "cat-owner", "role": "viewer", "team": "cats"}, **WHO
     )
+    for team in ("cats", "films", None):
+        price = {"model": SPEC.name, "price_fen": 1} | ({"team": team} if team else {})
+        await one.changes.prices.add(price, **WHO)
     other = await one.changes.keys.create({"team": "films"}, **WHO)
     assert await one.changes.teams.remove("cats", **WHO, reason="over") == 1
     assert not one.opens(secret)
@@ -99,8 +102,10 @@ async def test_a_teams_keys_and_viewers_go_with_it(the_pool: Pool, one: Process)
     assert not one.opens(secret)
     assert one.opens(other.secret)
     assert one.tenants.operator(viewer.id) is None
-    *_, key_gone, viewer_gone, team_gone, _ = await the_pool.tasks.audit(100)
-    assert {key_gone.action, viewer_gone.action, team_gone.action} == {"teams.remove"}
+    assert {price.team for price in one.tenants.prices.values()} == {"films", None}
+    *_, key_gone, viewer_gone, price_gone, team_gone, _ = await the_pool.tasks.audit(100)
+    gone = (key_gone, viewer_gone, price_gone, team_gone)
+    assert {each.action for each in gone} == {"teams.remove"}
     assert json.loads(key_gone.before)["secrets"] == [f"...{secret[-4:]}"]
     assert key_gone.reason == "its team cats was taken out"
     assert (team_gone.on, team_gone.reason) == ("cats", "over")
@@ -115,17 +120,16 @@ async def test_a_team_with_tasks_stays(the_pool: Pool, one: Process):
     await the_pool.clear()
 
 
-async def test_nobody_makes_a_key_for_a_team_that_is_gone_meanwhile(one: Process, make: Any):
+async def test_nothing_is_made_for_a_team_that_is_gone_meanwhile(one: Process, make: Any):
     await one.cats()
     late = make()
     await late.tenants.refresh()
     await one.changes.teams.remove("cats", **WHO)
     said = {"form": {"team": "cats"}, "secrets": [], "created_ms": 1}
-    put = late.tenants.put(
-        Kind.KEY, "key_1", None, record_of(said), **WHO, action="keys.create", reason=""
-    )
-    assert await put is None
-    assert late.tenants.records[Kind.KEY] == {}
+    for kind in (Kind.KEY, Kind.PRICE, Kind.OPERATOR):
+        put = late.tenants.put(kind, "it", None, record_of(said), **WHO, action="add", reason="")
+        assert await put is None
+        assert late.tenants.records[kind] == {}
 
 
 async def test_word_of_a_change_reaches_a_process_that_listens(

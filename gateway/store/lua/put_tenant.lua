@@ -3,8 +3,8 @@
 -- ARGV  hash that it is kept in ('teams', 'team_keys', 'prices', 'operators'), its name or id, its
 --       record as the operator read it ('' for none), its record now ('' for none), cap and weight
 --       of a team ('' where the settings have one of that name, which is in use instead), the kept
---       team without which there can be no such key or operator ('' for none), then what the audit
---       gets: who, action, before, after, reason, the most entries
+--       team without which there can be no such key, price or operator ('' for none), then what
+--       the audit gets: who, action, before, after, reason, the most entries
 -- Returns {word, n}. Safe to run twice. The words:
 --   kept         it is as it was said; a team that was taken out took n keys with it
 --   overtaken    the record is no longer as it was read, or the team that it needs is gone
@@ -18,13 +18,14 @@ if kept == record then return {'kept', 0} end
 if kept ~= read then return {'overtaken', 0} end
 if team ~= '' and redis.call('HEXISTS', key('teams'), team) == 0 then return {'overtaken', 0} end
 
--- A team's keys and its own viewers go with it: they must not open another one of its name.
+-- A team's keys, its own viewers and its prices go with it: they are not for another one of its
+-- name.
 local function take_along(hash)
   local n = 0
   for id, text in pairs(all_of(hash)) do
     local said = cjson.decode(text)
     if (said.form or said).team == name then
-      for i, secret in ipairs(said.secrets) do said.secrets[i] = secret.hint end
+      for i, secret in ipairs(said.secrets or {}) do said.secrets[i] = secret.hint end
       local gone_with = 'its team ' .. name .. ' was taken out'
       write_audit(who, action, id, cjson.encode(said), '', gone_with, most)
       redis.call('HDEL', key(hash), id)
@@ -42,6 +43,7 @@ if kind == 'teams' and record == '' and cap ~= '' then
   if tasks > 0 then return {'in use', tasks} end
   taken = take_along('team_keys')
   take_along('operators')
+  take_along('prices')
   for _, hash in ipairs({'caps', 'weights', 'tags'}) do redis.call('HDEL', key(hash), name) end
 elseif cap ~= '' then
   redis.call('HSET', key('caps'), name, cap)
