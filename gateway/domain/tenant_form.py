@@ -3,6 +3,7 @@ keyboard. Money is in whole fen."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,9 +37,24 @@ def _with_zone(when: datetime) -> datetime:
 
 Moment = Annotated[datetime, AfterValidator(_with_zone)]
 Fen = Annotated[int, Field(strict=True, ge=0, le=10**12)]
-Label = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+_TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+
+
+def _printable(text: str) -> str:
+    """These are shown on terminals, where a control character may do anything, and one that turns
+    the direction of writing may make a text read as another."""
+    if any(
+        unicodedata.category(each) == "Cc" or unicodedata.bidirectional(each) in _TURNS
+        for each in text
+    ):
+        raise ValueError("must have no control characters")
+    return text
+
+
+Label = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
 MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-MetadataText = Annotated[str, Field(max_length=500)]
+MetadataText = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
 
 
 class _Form(BaseModel):

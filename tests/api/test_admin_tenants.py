@@ -223,6 +223,8 @@ def test_what_the_settings_have_is_shown_and_changed_there(town: Town):
         ("/teams", {"name": "x", "budget_day_fen": 1.5}, "budget_day_fen", "integer"),
         ("/teams", {"name": "x", "expires_at": "2030-01-01T00:00:00"}, "expires_at", "time zone"),
         ("/teams", {"name": "x", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at", "is over"),
+        ("/teams", {"name": "x", "metadata": {"a": "\x1b[2J"}}, "metadata.a", "control characters"),
+        ("/keys", {"team": "films", "name": "a\u202eb"}, "name", "control characters"),
         ("/teams", {"name": "x", "reason": 5}, "reason", "text"),
         ("/keys", {}, "team", "missing"),
         ("/keys", {"team": "nobody"}, "team", "there is no such team, only"),
