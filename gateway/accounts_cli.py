@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway.account_options import form_options, read_keys, read_text, reason_option, said_of
-from gateway.configuration import load_settings
-from gateway.logs import configure_logging
-from gateway.settings import Settings
+from gateway.command_run import perform, quiet_settings
 
 _KEY_FILE = "Keys, one a line ('-': stdin). On a terminal they are asked for if it is not given."
-
-
-def _settings() -> Settings:
-    settings = load_settings()
-    configure_logging("warning")
-    return settings
 
 
 @click.group()
@@ -46,7 +36,7 @@ def list_accounts(as_json: bool) -> None:
     """Show every account: its slots, its keys, and what keeps it from taking tasks."""
     from gateway.accounts_command import show_all
 
-    _run(show_all(_settings(), as_json=as_json))
+    perform(show_all(quiet_settings(), as_json=as_json))
 
 
 @accounts.command()
@@ -56,7 +46,7 @@ def show(name: str, as_json: bool) -> None:
     """Show all that is known of one account."""
     from gateway.accounts_command import show_one
 
-    _run(show_one(_settings(), name, as_json=as_json))
+    perform(show_one(quiet_settings(), name, as_json=as_json))
 
 
 @accounts.command()
@@ -76,7 +66,7 @@ def add(name: str, key_file: Path | None, **said: Any) -> None:
     """
     from gateway.accounts_command import add as run
 
-    _run(run(_settings(), {"name": name, **said_of(said), "api_keys": read_keys(key_file)}))
+    perform(run(quiet_settings(), {"name": name, **said_of(said), "api_keys": read_keys(key_file)}))
 
 
 @accounts.command("set")
@@ -118,7 +108,7 @@ def change(
         changes["remove_keys"] = list(remove_keys)
     if not changes.keys() - {"reason"}:
         raise click.UsageError("say what is to be changed; --help lists it")
-    _run(run(_settings(), name, changes))
+    perform(run(quiet_settings(), name, changes))
 
 
 @accounts.command()
@@ -152,7 +142,7 @@ def remove(name: str, reason: str) -> None:
     """Take an account out that has no tasks any more."""
     from gateway.accounts_command import remove as run
 
-    _run(run(_settings(), name, reason))
+    perform(run(quiet_settings(), name, reason))
 
 
 @accounts.command()
@@ -165,7 +155,7 @@ def test(names: tuple[str, ...]) -> None:
     """
     from gateway.accounts_command import test as run
 
-    if _run(run(_settings(), names)):
+    if perform(run(quiet_settings(), names)):
         sys.exit(1)
 
 
@@ -190,7 +180,7 @@ def import_file(file: Path, into: str | None, prefix: str | None, **said: Any) -
 
     if into is not None and prefix is not None:
         raise click.UsageError("give either --into or --prefix")
-    _run(run(_settings(), read_text(file), said_of(said), into=into, prefix=prefix))
+    perform(run(quiet_settings(), read_text(file), said_of(said), into=into, prefix=prefix))
 
 
 @click.group()
@@ -212,22 +202,10 @@ def rotate() -> None:
     """
     from gateway.secrets_command import rotate as run
 
-    click.echo(_run(run(_settings())))
+    click.echo(perform(run(quiet_settings())))
 
 
 def _set_state(name: str, word: str, reason: str) -> None:
     from gateway.accounts_command import set_state
 
-    _run(set_state(_settings(), name, word, reason))
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Do it; what is refused becomes one line."""
-    from gateway.domain.errors import GatewayError, StoreUnavailable
-
-    try:
-        return asyncio.run(work)
-    except StoreUnavailable:
-        raise
-    except GatewayError as error:
-        raise click.ClickException(error.message) from None
+    perform(set_state(quiet_settings(), name, word, reason))

@@ -6,18 +6,21 @@ from collections.abc import Callable
 from functools import partial
 
 from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from gateway import __version__
-from gateway.api import limits, models, mounting, ops, reference
-from gateway.api.admin import routes as admin
-from gateway.api.admin.deps import AdminServices
-from gateway.api.deps import Services
+from gateway.api import limits, models, mounting, ops, reference, usage
+from gateway.api.admin import plane
+from gateway.api.admin.deps import AdminServices, refuse_teams_own
+from gateway.api.admin.tenant_views import TenantViews
+from gateway.api.deps import Services, operator_by_key
 from gateway.api.edge import with_edge
 from gateway.api.telling import Telling
 from gateway.bootstrap import Gateway
 from gateway.dialects import DIALECTS
 from gateway.lifecycle.account_import import AccountImport
+from gateway.lifecycle.tenant_changes import TenantChanges
 from gateway.metrics import exposition
 from gateway.settings import Settings
 
@@ -44,14 +47,18 @@ def whole_app(
     """Both planes on one port; the second opens with the admin key only."""
     app = _client_routes(gateway, settings, state)
     _add_admin_routes(app, gateway, settings, admin_key)
-    app.include_router(_metrics(gateway, admin_key))
+
+    def check(request: Request) -> None:
+        refuse_teams_own(operator_by_key(request, admin_key, gateway.pool.tenants))
+
+    app.include_router(_metrics(gateway, check))
     return with_edge(app, settings.cors_origins)
 
 
 def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str]) -> FastAPI:
     app = _bare_app()
     services = Services(
-        directory=gateway.directory,
+        directory=gateway.pool.tenants,
         admission=gateway.admission,
         dispatcher=gateway.dispatcher,
         waiting=gateway.waiting,
@@ -67,26 +74,34 @@ def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str
     app.include_router(mounting.router(DIALECTS, services))
     app.include_router(limits.router(services))
     app.include_router(models.router(services))
+    app.include_router(usage.router(services, gateway.pool.usage))
     reference.add_to(app)
     return app
 
 
 def _add_admin_routes(app: FastAPI, gateway: Gateway, settings: Settings, admin_key: str) -> None:
+    pool = gateway.pool
     services = AdminServices(
         admin_key=admin_key,
-        capacity=gateway.pool.capacity,
+        operators=pool.tenants,
+        sessions=pool.sessions,
+        capacity=pool.capacity,
         changes=gateway.changes,
-        imports=AccountImport(gateway.pool.accounts, gateway.changes),
+        imports=AccountImport(pool.accounts, gateway.changes),
         key_test=gateway.key_test,
+        tenants=TenantViews(pool.tenants, pool.spending),
+        tenant_changes=TenantChanges(pool.tenants),
+        audit=pool.tasks,
+        usage=pool.usage,
         max_body_bytes=settings.max_body_bytes,
     )
-    routes = admin.router(services)
+    routes = plane.router(services)
     app.include_router(routes)
     reference.add_admin_to(app, routes.routes)
 
 
-def _metrics(gateway: Gateway, admin_key: str | None) -> APIRouter:
-    return ops.metrics_router(partial(exposition, gateway.pool.capacity), admin_key)
+def _metrics(gateway: Gateway, check: Callable[[Request], object] | None) -> APIRouter:
+    return ops.metrics_router(partial(exposition, gateway.pool.capacity), check)
 
 
 def _bare_app() -> FastAPI:

@@ -9,21 +9,25 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
 from gateway.domain.account import Account, Preference, Source
 from gateway.domain.account_form import AccountTerms
 from gateway.domain.catalog import Catalog, ModelSpec
+from gateway.domain.errors import InvalidField
 from gateway.domain.ports import Provider
 from gateway.domain.provider_answers import Rest
 from gateway.domain.submission import QueueBounds
-from gateway.domain.team import Team, TeamDirectory, key_digest
+from gateway.domain.team import Team
+from gateway.domain.tenant_form import TenantTerms
 from gateway.failpoints import Failpoint, Failpoints, Failure
 from gateway.lifecycle.account_changes import AccountChanges
 from gateway.lifecycle.admission import Admission
 from gateway.lifecycle.alarm import Alarm
 from gateway.lifecycle.background import Background
+from gateway.lifecycle.bookkeeping import Bookkeeping
 from gateway.lifecycle.content import Content
 from gateway.lifecycle.dispatcher import Dispatcher
 from gateway.lifecycle.key_test import KeyTest
@@ -33,6 +37,7 @@ from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.poller import Poller
 from gateway.lifecycle.settlement import Settlement
 from gateway.lifecycle.turns import Turns
+from gateway.lifecycle.usage_reports import UsageReports
 from gateway.lifecycle.waiting import Waiting
 from gateway.providers import PROVIDERS
 from gateway.providers.http import ProviderHttp, open_provider_http
@@ -47,8 +52,14 @@ from gateway.store.encryption import Cipher
 from gateway.store.events import Events
 from gateway.store.health import check_store
 from gateway.store.lanes import LaneRules
+from gateway.store.ledger import Ledger
+from gateway.store.ledger_archive import LedgerArchive
+from gateway.store.ledger_files import LedgerFiles
+from gateway.store.sessions import SessionStore
 from gateway.store.slots import SlotStore
+from gateway.store.spending import SpendingReader
 from gateway.store.tasks import Rules, TaskStore
+from gateway.store.tenants import TenantStore
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +78,11 @@ class Pool:
     accounts: AccountStore
     capacity: CapacityReader
     catalog: Catalog
-    teams: tuple[Team, ...]
+    tenants: TenantStore
+    spending: SpendingReader
+    sessions: SessionStore
+    ledger_files: LedgerFiles
+    usage: UsageReports
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +90,6 @@ class Gateway:
     """Everything that is running in this process."""
 
     pool: Pool
-    directory: TeamDirectory
     admission: Admission
     dispatcher: Dispatcher
     poller: Poller
@@ -96,15 +110,19 @@ class Gateway:
         fault = await until_stored(lambda: check_store(self.pool.store))
         if fault is not None:
             raise WrongSettings(f"GATEWAY_REDIS_URL: {fault}")
+        accounts, tenants = self.pool.accounts, self.pool.tenants
         configured = False
-        while not configured:  # else the accounts in the store were changed just now
-            await until_stored(self.pool.accounts.refresh)
+        while not configured:  # else what is kept in the store was changed just now
+            await until_stored(accounts.refresh)
+            await until_stored(tenants.refresh)
             if self.pool.accounts.unopened:
                 # Others have the secret: this process must not take their accounts out of the pool.
                 name, why = next(iter(self.pool.accounts.unopened.items()))
                 raise WrongSettings(f"account {name}, which is kept in the store: {why}")
             configured = await until_stored(
-                lambda: self.pool.slots.configure(self.pool.teams, self.pool.accounts.version)
+                lambda: self.pool.slots.configure(
+                    tenants.teams.values(), accounts.version, tenants.version
+                )
             )
 
 
@@ -194,7 +212,23 @@ async def open_pool(
         )
         slots = SlotStore(store, accounts, lanes)
         capacity = CapacityReader(store, accounts, slots, settings.max_age_seconds)
-        yield Pool(store, tasks, slots, bounds, accounts, capacity, catalog, _teams(settings))
+        tenants = _tenants(settings, store, catalog)
+        zone = ZoneInfo(settings.time_zone)
+        files = LedgerFiles(settings.ledger_dir or settings.data_dir / "ledger")
+        yield Pool(
+            store=store,
+            tasks=tasks,
+            slots=slots,
+            bounds=bounds,
+            accounts=accounts,
+            capacity=capacity,
+            catalog=catalog,
+            tenants=tenants,
+            spending=SpendingReader(store, zone),
+            sessions=SessionStore(store),
+            ledger_files=files,
+            usage=UsageReports(Ledger(store, files), tenants, tasks, zone),
+        )
 
 
 @asynccontextmanager
@@ -206,6 +240,7 @@ async def read_pool(settings: Settings, url: str) -> AsyncIterator[Pool]:
     """
     async with open_pool(settings, url) as pool:
         await pool.accounts.refresh()
+        await pool.tenants.refresh()
         yield pool
 
 
@@ -256,10 +291,10 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             changed=pool.tasks.changed,
             perhaps_changed=pool.tasks.perhaps_changed,
             accounts_changed=accounts_changed,
+            tenants_changed=pool.tenants.heard,
         )
         yield Gateway(
             pool,
-            _directory(settings, pool.teams),
             Admission(
                 pool.catalog,
                 pool.tasks,
@@ -267,6 +302,8 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
                 durations,
                 {name: kind.cannot_express for name, kind in PROVIDERS.items()},
                 pool.accounts,
+                pool.tenants,
+                ZoneInfo(settings.time_zone),
             ),
             dispatcher,
             poller,
@@ -274,7 +311,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             Content(pool.tasks, looks, media),
             events,
             durations,
-            Background(pool.tasks, dispatcher, poller),
+            Background(pool.tasks, dispatcher, poller, _bookkeeping(settings, pool)),
             AccountChanges(pool.accounts),
             KeyTest(pool.accounts, providers),
         )
@@ -285,6 +322,16 @@ async def open_key_test(settings: Settings, accounts: AccountStore) -> AsyncIter
     """What a command needs to ask the vendors about keys."""
     async with open_provider_http(settings.submit_timeout_seconds, settings.looks_at_once) as http:
         yield KeyTest(accounts, _providers(http))
+
+
+def _bookkeeping(settings: Settings, pool: Pool) -> Bookkeeping:
+    archive = LedgerArchive(
+        pool.store,
+        pool.ledger_files,
+        ledger_seconds=settings.ledger_seconds,
+        usage_seconds=settings.usage_seconds,
+    )
+    return Bookkeeping(archive)
 
 
 def _providers(http: ProviderHttp) -> dict[str, Provider]:
@@ -298,7 +345,12 @@ def check_providers(settings: Settings) -> None:
         WrongSettings: naming the setting, and the vendors that there are.
     """
     list(_accounts(settings))
-    list(map(_model, settings.models))
+    models = {spec.name: spec for spec in Catalog(map(_model, settings.models))}
+    terms = TenantTerms(tiers=settings.tiers, models=models)
+    list(_teams(settings, terms))
+    for i, price in enumerate(settings.prices):
+        with _named(f"GATEWAY_PRICES.{i}"):
+            terms.check_price(price)
 
 
 def _accounts(settings: Settings) -> Iterator[Account]:
@@ -325,25 +377,26 @@ def _known(setting: str, provider: str) -> str:
     return provider
 
 
-def _teams(settings: Settings) -> tuple[Team, ...]:
-    return tuple(
-        Team(
-            name=team.name,
-            cap=settings.tiers[team.tier],
-            weight=team.weight,
-            rejects_overflow=team.overflow == "reject",
-        )
-        for team in settings.teams
-    )
+def _tenants(settings: Settings, store: Store, catalog: Catalog) -> TenantStore:
+    terms = TenantTerms(tiers=settings.tiers, models={spec.name: spec for spec in catalog})
+    keys = {key.get_secret_value(): team.name for team in settings.teams for key in team.keys}
+    prices = [form.price for form in settings.prices]
+    return TenantStore(store, terms, _teams(settings, terms), keys, prices)
 
 
-def _directory(settings: Settings, teams: tuple[Team, ...]) -> TeamDirectory:
-    digests = {
-        key_digest(key.get_secret_value()): team.name
-        for team in settings.teams
-        for key in team.keys
-    }
-    return TeamDirectory(teams, digests)
+def _teams(settings: Settings, terms: TenantTerms) -> Iterator[Team]:
+    for i, form in enumerate(settings.teams):
+        with _named(f"GATEWAY_TEAMS.{i}"):
+            yield terms.team(form, Source.SETTINGS)
+
+
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
+    """What does not fit in a setting is told with the setting's name."""
+    try:
+        yield
+    except InvalidField as error:
+        raise WrongSettings(f"{setting}.{error}") from None
 
 
 def _model(model: ModelSettings) -> ModelSpec:
@@ -398,7 +451,6 @@ def _rules(settings: Settings) -> Rules:
         unknown_hold_seconds=settings.unknown_hold_seconds,
         look_lease_seconds=settings.look_lease_seconds,
         retention_seconds=settings.retention_seconds,
-        ledger_seconds=settings.ledger_seconds,
         idempotency_seconds=settings.idempotency_seconds,
         queue_timeout_seconds=settings.queue_timeout_seconds,
         breaker_losses=settings.breaker_losses,

@@ -1,4 +1,5 @@
-"""The command `gateway`: serve, worker, simulator, demo, slots, accounts, secrets, audit."""
+"""The command `gateway`: serve, worker, simulator, demo, slots, accounts, secrets, teams, keys,
+prices, operators, usage, audit."""
 
 from __future__ import annotations
 
@@ -10,9 +11,14 @@ import click
 from gateway import __version__
 from gateway.accounts_cli import accounts, secrets
 from gateway.configuration import load_settings
+from gateway.keys_cli import keys
 from gateway.logs import configure_logging
+from gateway.operators_cli import operators
+from gateway.prices_cli import prices
 from gateway.settings import Settings, WrongSettings
 from gateway.simulator.command import simulator
+from gateway.teams_cli import teams
+from gateway.usage_cli import usage
 
 
 def main() -> None:
@@ -39,13 +45,25 @@ def main() -> None:
 def cli() -> None:
     """A self-hosted gateway for asynchronous video generation.
 
-    Settings come from the environment (GATEWAY_...) and from gateway.yaml.
+    Settings come from the environment (GATEWAY_...) and from gateway.yaml. From nothing to a first
+    video:
+
+    \b
+    gateway accounts add main --tier V0    # an account at the vendor; asks for its API key
+    gateway teams add films                # a team that may call
+    gateway keys create films              # its key, and a first call to try
+    gateway serve
     """
 
 
 cli.add_command(simulator)
 cli.add_command(accounts)
 cli.add_command(secrets)
+cli.add_command(teams)
+cli.add_command(keys)
+cli.add_command(prices)
+cli.add_command(operators)
+cli.add_command(usage)
 
 
 @cli.command()

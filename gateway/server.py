@@ -87,7 +87,7 @@ def _tell_what_was_read(settings: Settings) -> None:
     if not accounts:
         log.warning("no account in the settings (GATEWAY_ACCOUNTS): gateway accounts lists others")
     if not teams:
-        log.warning("no team is configured: nobody may call (GATEWAY_TEAMS)")
+        log.warning("no team in the settings (GATEWAY_TEAMS): gateway teams lists others")
 
 
 def _drain_seconds(settings: Settings) -> float:
@@ -178,7 +178,12 @@ async def _running(
         if not started.is_set():
             background.cancel()
 
-    readers = (gateway.events.run, gateway.durations.run, gateway.pool.accounts.run)
+    readers = (
+        gateway.events.run,
+        gateway.durations.run,
+        gateway.pool.accounts.run,
+        gateway.pool.tenants.run,
+    )
     listening = [asyncio.create_task(run()) for run in readers]
     background, leaving = asyncio.create_task(run()), asyncio.create_task(leave())
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +18,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from gateway.domain.account_form import AccountForm, Limit, Name, Weight, has_host
+from gateway.domain.account_form import AccountForm, Limit, Name, has_host
+from gateway.domain.tenant_form import PriceForm, TeamForm
 
 PREFIX = "GATEWAY_"
 
@@ -42,14 +44,10 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TeamSettings(_Entry):
+class TeamSettings(TeamForm):
     """One internal team and its keys for calling us."""
 
-    name: Name
-    tier: str = "V0"
-    weight: Weight = 1.0
-    overflow: Literal["queue", "reject"] = "queue"
-    keys: list[SecretStr] = []
+    keys: list[SecretStr] = Field([])
 
     @field_validator("keys")
     @classmethod
@@ -122,6 +120,12 @@ class Settings(BaseSettings):
     )
     teams: list[TeamSettings] = Field([], description="teams that may call us, with their keys")
     models: list[ModelSettings] = Field([], description="models beside cogvideox-3")
+    prices: list[PriceForm] = Field(
+        [], description="the price book: by model, team, size, quality, duration, from when on"
+    )
+    time_zone: str = Field(
+        "Asia/Shanghai", description="whose days and months budgets and bills have"
+    )
     tiers: dict[str, Limit] = Field(
         {"V0": 5, "V1": 10, "V2": 15, "V3": 20}, description="tasks in flight by tier"
     )
@@ -185,7 +189,17 @@ class Settings(BaseSettings):
     idempotency_seconds: Seconds = Field(
         86400, description="how long an idempotency key means the same task"
     )
-    ledger_seconds: Seconds = Field(35 * 86400, description="how long the ledger is kept")
+    ledger_seconds: Seconds = Field(
+        35 * 86400,
+        ge=86400,
+        description="how long the ledger is kept in the store, before it is a file a day",
+    )
+    ledger_dir: Path | None = Field(
+        None, description="where these files are; unset: ledger in the data directory"
+    )
+    usage_seconds: Seconds = Field(
+        400 * 86400, ge=86400, description="how long sums of usage are kept, hour by hour"
+    )
     expected_seconds: dict[str, Span] = Field(
         {},
         description="by model, the shortest and the longest that a task takes, until it is learned",
@@ -289,10 +303,19 @@ class Settings(BaseSettings):
                 raise ValueError('must be origins like https://tools.example.com, or "*"')
         return origins
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "ledger_dir")
     @classmethod
-    def _without_tilde(cls, folder: Path) -> Path:
-        return folder.expanduser()
+    def _without_tilde(cls, folder: Path | None) -> Path | None:
+        return None if folder is None else folder.expanduser()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("must be a time zone like Asia/Shanghai or UTC") from None
+        return name
 
     @field_validator("secret_key")
     @classmethod

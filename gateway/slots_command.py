@@ -39,7 +39,7 @@ async def verify_slots(settings: Settings) -> list[str]:
     """The differences between slots and records, one account at a time."""
     with existing_store(settings) as url:
         async with read_pool(settings, url) as pool:
-            return await pool.slots.verify(pool.teams)
+            return await pool.slots.verify(pool.tenants.teams.values())
 
 
 async def release(settings: Settings, task_id: str, reason: str, *, force: bool) -> str:

@@ -24,6 +24,9 @@ import click
 ROOT = Path(__file__).parent.parent
 
 
+_ARCHIVE = "tests/store/test_ledger_archive.py"
+
+
 class Suite(Enum):
     """What a mutant is tried with, as arguments to Python."""
 
@@ -34,6 +37,8 @@ class Suite(Enum):
     WAITS = ("-m", "pytest", "-q", "-x", "tests/api/test_waiting_for_the_end.py")
     CONTENT = ("-m", "pytest", "-q", "-x", "tests/api/test_content.py")
     LOOKS = ("-m", "pytest", "-q", "-x", "tests/lifecycle", "-k", "look or turn")
+    BOOKS = ("-m", "pytest", "-q", "-x", "tests/store/test_ledger.py", _ARCHIVE)
+    BILLS = ("-m", "pytest", "-q", "-x", "tests/api/test_usage.py", "tests/test_usage_command.py")
     SOAK = ("-m", "tests.soak", "--tasks", "200", "--seed", "7")
 
 
@@ -277,6 +282,76 @@ MUTANTS = [
         "if self._under_way[account] < self._per_account:",
         "if True:",
         Suite.LOOKS,
+    ),
+    Mutant(
+        "a file of an older day need not have all its entries",
+        f"{LUA}/archive_day.lua",
+        "if not newest or newest[1] ~= last or redis.call('XLEN', name) ~= tonumber(length) then",
+        "if not newest then",
+        Suite.BOOKS,
+    ),
+    Mutant(
+        "what is archived counts in no period any more",
+        f"{LUA}/archive_day.lua",
+        "if redis.call('EXISTS', key('spend', period)) == 1 then",
+        "if false then",
+        Suite.BOOKS,
+    ),
+    Mutant(
+        "sums of a day are dropped while it is in the store",
+        f"{LUA}/drop_sums.lua",
+        "kept_since * DAY_MS)",
+        "now)",
+        Suite.BOOKS,
+    ),
+    Mutant(
+        "another pool's file is overwritten",
+        "gateway/store/ledger_files.py",
+        "if self._path.exists() and _sha256(self._path) != self.sha256:",
+        "if False:",
+        Suite.BOOKS,
+    ),
+    Mutant(
+        "a day that becomes a file while it is read ends there",
+        "gateway/store/ledger.py",
+        'if not await self._store.answer("read_archives", redis.hexists(keys.archives, day)):',
+        "if last != (0, 0):",
+        Suite.BOOKS,
+    ),
+    Mutant(
+        "the check reads on past the moment of the sums",
+        "gateway/store/ledger_check.py",
+        "if place_of(entry_id) <= upto:",
+        "if True:",
+        Suite.BOOKS,
+    ),
+    Mutant(
+        "the check trusts what was forgotten meanwhile",
+        "gateway/store/ledger_check.py",
+        "add(found.reserved, entry.periods, entry.holders, entry.price_fen)",
+        "pass",
+        Suite.BOOKS,
+    ),
+    Mutant(
+        "the check is not told of a day that begins or goes meanwhile",
+        "gateway/store/ledger_check.py",
+        "if (await self._form()) != sums.form:",
+        "if False:",
+        Suite.BOOKS,
+    ),
+    Mutant(
+        "an unknown outcome is billed",
+        "gateway/domain/statement.py",
+        "lines = self._charged if entry.outcome is Outcome.CHARGED else self._unknown",
+        "lines = self._charged",
+        Suite.BILLS,
+    ),
+    Mutant(
+        "a team's viewer sees the others as well",
+        "gateway/api/admin/usage.py",
+        "if team is not None and not visible(request, team):",
+        "if False:",
+        Suite.BILLS,
     ),
 ]
 

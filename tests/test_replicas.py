@@ -72,10 +72,13 @@ async def test_api_without_worker_and_a_worker_beside_it(processes: Processes):
 
 
 async def test_several_api_processes_of_one_serve(processes: Processes):
-    vendor = processes.simulator({"main": 5}, duration="0.3")
+    vendor = processes.simulator({"main": 5}, duration="60")
     running = processes.gateway(vendor, {"main": 5}, GATEWAY_WORKERS="3", GATEWAY_ADMIN_PORT="0")
     team = processes.caller(running)
     tasks = [team.created(prompt=f"number {i}") for i in range(12)]
+    wait_until(lambda: vendor.total()["in_flight"] == 5)
+    vendor.settings(duration=0.1)
+    vendor.end_all()
     assert {team.ended(task)["task_status"] for task in tasks} == {"SUCCESS"}
     assert vendor.total()["peak_in_flight"] == 5
     assert team.http.get("/metrics").status_code == 404

@@ -19,7 +19,8 @@ from tests.harness import Caller, Processes, Running, Vendor, run_command, wait_
 
 @pytest.fixture
 def own_store() -> Iterator[EmbeddedStore]:
-    """A server that the test may stop and start."""
+    """A server that the test may stop and start. Asked for before the processes, so that it
+    outlives them: a gateway that stops and has a claim to give back waits for its store."""
     with tempfile.TemporaryDirectory(prefix="gateway-away-") as folder:
         embedded = EmbeddedStore(Path(folder))
         embedded.start()
@@ -32,7 +33,7 @@ def server_pid(url: str) -> int:
         return int(client.info("server")["process_id"])
 
 
-def test_away_means_503_and_back_means_going_on(processes: Processes, own_store: EmbeddedStore):
+def test_away_means_503_and_back_means_going_on(own_store: EmbeddedStore, processes: Processes):
     vendor = processes.simulator({"main": 2}, duration="0.5")
     running = processes.gateway(vendor, {"main": 2}, GATEWAY_REDIS_URL=own_store.url)
     team = processes.caller(running)
@@ -58,7 +59,7 @@ def test_away_means_503_and_back_means_going_on(processes: Processes, own_store:
     assert (total["accepted"], total["duplicates"], total["peak_in_flight"]) == (7, 0, 2)
 
 
-def test_a_store_that_hangs_is_away_as_well(processes: Processes, own_store: EmbeddedStore):
+def test_a_store_that_hangs_is_away_as_well(own_store: EmbeddedStore, processes: Processes):
     vendor = processes.simulator({"main": 2}, duration="0.5")
     running = processes.gateway(
         vendor, {"main": 2}, GATEWAY_REDIS_URL=own_store.url, GATEWAY_STORE_TIMEOUT_SECONDS="0.5"
@@ -76,7 +77,7 @@ def test_a_store_that_hangs_is_away_as_well(processes: Processes, own_store: Emb
     assert {team.ended(task)["task_status"] for task in tasks} == {"SUCCESS"}
 
 
-def test_the_gateway_starts_before_its_store(processes: Processes, own_store: EmbeddedStore):
+def test_the_gateway_starts_before_its_store(own_store: EmbeddedStore, processes: Processes):
     own_store.stop()
     vendor = processes.simulator({"main": 2}, duration="0.2")
     running = processes.gateway(

@@ -18,7 +18,7 @@ from gateway.domain.errors import InvalidField, RefusedByProvider, StoreUnavaila
 from gateway.domain.ports import Admitted
 from gateway.domain.submission import Overflow, QueuePlace, Submission
 from gateway.domain.task import Status, Task
-from gateway.domain.team import Team
+from gateway.domain.team import Caller
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +29,18 @@ _IDEMPOTENCY_KEY = re.compile(r"[ -~]{1,255}")
 
 async def create(services: Services, dialect: Dialect, request: Request) -> JSONResponse:
     """Admit what the body asks for, and answer when the caller wants to be answered."""
-    team = caller(request, services.directory)
+    calling = caller(request, services.directory)
     preferred = wait_preferred(request)
     submission, words = await _parse(dialect, await _body(services, request))
     request.state.dialect = words
-    submission = _with_terms(submission, request, team)
-    admitted = await services.admission.admit(team, submission)
+    submission = _with_terms(submission, request, calling)
+    admitted = await services.admission.admit(calling, submission)
     task = admitted.task
     log.info("request %s became task %s", request.state.request_id, task.id)
     # From here on every answer says which task it is about, an error's as well.
     headers = {"x-task-id": task.id, "x-cost-fen": str(task.price_fen)}
+    if admitted.budget_left_fen is not None:
+        headers["x-budget-left-fen"] = str(admitted.budget_left_fen)
     if admitted.replayed:
         headers["Idempotent-Replayed"] = "true"
     request.state.headers = headers
@@ -67,8 +69,8 @@ async def _parse(dialect: Dialect, body: Body) -> tuple[Submission, Dialect]:
     return await asyncio.to_thread(dialect.parse, body)
 
 
-def _with_terms(submission: Submission, request: Request, team: Team) -> Submission:
-    """What the header and the team's settings say beside the body.
+def _with_terms(submission: Submission, request: Request, calling: Caller) -> Submission:
+    """What the header, the key and the team say beside the body.
 
     Raises:
         InvalidField: an idempotency key that is none.
@@ -81,7 +83,7 @@ def _with_terms(submission: Submission, request: Request, team: Team) -> Submiss
                 param="Idempotency-Key",
             )
         submission = replace(submission, idempotency_key=f"header {key}")
-    if submission.overflow is None and team.rejects_overflow:
+    if submission.overflow is None and calling.rejects_overflow:
         submission = replace(submission, overflow=Overflow.REJECT)
     return submission
 

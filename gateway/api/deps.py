@@ -9,10 +9,11 @@ from starlette.requests import Request
 
 from gateway.api.telling import Telling
 from gateway.domain.errors import AuthenticationFailed, BodyTooLarge, MissingApiKey, NotFound
-from gateway.domain.ports import Tasks
+from gateway.domain.operators import ROOT, Operator
+from gateway.domain.ports import Directory, KnowsOperators, Tasks
 from gateway.domain.submission import QueueBounds
 from gateway.domain.task import Task
-from gateway.domain.team import Team, TeamDirectory
+from gateway.domain.team import Caller
 from gateway.lifecycle.admission import Admission
 from gateway.lifecycle.content import Content
 from gateway.lifecycle.dispatcher import Dispatcher
@@ -25,7 +26,7 @@ _LONGEST_TASK_ID = 64
 class Services:
     """The parts of the gateway that the client plane uses."""
 
-    directory: TeamDirectory
+    directory: Directory
     admission: Admission
     dispatcher: Dispatcher
     waiting: Waiting
@@ -64,11 +65,12 @@ def bearer(request: Request) -> str:
     return key
 
 
-def caller(request: Request, directory: TeamDirectory) -> Team:
-    """The team that calls.
+def caller(request: Request, directory: Directory) -> Caller:
+    """The team that calls, and the key that it shows.
 
     Raises:
-        AuthenticationFailed: no key, or one that nobody owns.
+        AuthenticationFailed: no key, one that nobody owns, or one that has expired.
+        Blocked: an operator blocked the key or its team.
     """
     return directory.authenticate(bearer(request))
 
@@ -80,21 +82,30 @@ async def own_task(services: Services, request: Request, task_id: str) -> Task:
         AuthenticationFailed: no key, or one that nobody owns.
         NotFound: there is no such task of the caller's team.
     """
-    team = caller(request, services.directory)
+    team = caller(request, services.directory).team
     task = await services.tasks.get(task_id) if len(task_id) <= _LONGEST_TASK_ID else None
     if task is None or task.team != team.name:
         raise NotFound("there is no such task")
     return task
 
 
-def require_admin(request: Request, admin_key: str) -> None:
-    """Let nobody pass without the admin key; teams' keys open nothing here.
+def operator_by_key(request: Request, admin_key: str, operators: KnowsOperators) -> Operator:
+    """Who shows an admin key; teams' keys open nothing here.
 
     Raises:
-        AuthenticationFailed: no key, or another one.
+        AuthenticationFailed: no key, or one that is no operator's.
     """
-    if not hmac.compare_digest(bearer(request).encode(), admin_key.encode()):
-        raise AuthenticationFailed("this is not the admin key")
+    operator = operator_with(bearer(request), admin_key, operators)
+    if operator is None:
+        raise AuthenticationFailed("this is not an admin key")
+    return operator
+
+
+def operator_with(key: str, admin_key: str, operators: KnowsOperators) -> Operator | None:
+    """Whose admin key it is; None if it is nobody's."""
+    if hmac.compare_digest(key.encode(), admin_key.encode()):
+        return ROOT
+    return operators.operator_of(key)
 
 
 async def read_body(request: Request, most: int) -> bytes:

@@ -35,6 +35,7 @@ _EXPOSED_HEADERS = (
     "x-request-id",
     "x-task-id",
     "x-cost-fen",
+    "x-budget-left-fen",
     "x-queue-position",
     "x-estimated-start-seconds",
 )

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from gateway.api.deps import Services, caller
 from gateway.domain.ports import ClassLimits, TeamLimits
 from gateway.domain.submission import QueueBounds
+from gateway.domain.team import Team
 
 
 def router(services: Services) -> APIRouter:
@@ -18,13 +19,13 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/v1/limits", name="own limits")
     async def limits(request: Request) -> JSONResponse:
-        team = caller(request, services.directory)
+        team = caller(request, services.directory).team
         own, models = await services.admission.limits(team)
         return JSONResponse(
             {
                 "team": team.name,
                 "slots": {"limit": own.cap, "in_flight": own.in_flight},
-                "queue": _queue(own, services.queue_bounds),
+                "queue": _queue(own, services.queue_bounds, team),
                 "models": [
                     _model(limits, spec.name, services.telling.durations.seconds_of(spec.name))
                     for spec, limits in zip(models, own.classes, strict=True)
@@ -35,10 +36,11 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def _queue(own: TeamLimits, bounds: QueueBounds) -> dict[str, int]:
+def _queue(own: TeamLimits, bounds: QueueBounds, team: Team) -> dict[str, int]:
+    tasks = bounds.team_tasks
     return {
         "tasks": sum(each.waiting for each in own.classes),
-        "tasks_limit": bounds.team_tasks,
+        "tasks_limit": tasks if team.queue_tasks is None else min(tasks, team.queue_tasks),
         "bytes": own.waiting_bytes,
         "bytes_limit": bounds.team_bytes,
     }

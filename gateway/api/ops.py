@@ -9,8 +9,6 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 
-from gateway.api.deps import require_admin
-
 
 def health_router(state: Callable[[], str]) -> APIRouter:
     """`state` says starting, ready or stopping.
@@ -31,14 +29,16 @@ def health_router(state: Callable[[], str]) -> APIRouter:
     return routes
 
 
-def metrics_router(exposition: Callable[[], Awaitable[bytes]], admin_key: str | None) -> APIRouter:
-    """`admin_key` is None on a port of its own, which only operators can reach."""
+def metrics_router(
+    exposition: Callable[[], Awaitable[bytes]], check: Callable[[Request], object] | None
+) -> APIRouter:
+    """`check` lets operators pass; None on a port of its own, which only they can reach."""
     routes = APIRouter()
 
     @routes.get("/metrics")
     async def metrics(request: Request) -> Response:
-        if admin_key is not None:
-            require_admin(request, admin_key)
+        if check is not None:
+            check(request)
         return Response(await exposition(), media_type=CONTENT_TYPE_LATEST)
 
     return routes

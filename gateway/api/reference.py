@@ -25,8 +25,9 @@ Make videos with CogVideoX-3 through a pool of accounts. Take the SDK that you h
 Errors have one envelope: `{"error": {"code", "message", "type", "param"}}`.
 """
 _OPERATORS = """
-Look at the accounts and change them while the gateway runs. Press *Authorize*, give the admin key,
-open a path and *Try it out*. The command `gateway accounts` does the same.
+Look at accounts, teams, keys and prices, and change them while the gateway runs. Press *Authorize*,
+give an admin key, open a path and *Try it out*. The commands `gateway accounts`, `teams`, `keys`,
+`prices` and `operators` do the same.
 
 Errors have one envelope: `{"error": {"code", "message", "type", "param"}}`.
 Secrets never come back.

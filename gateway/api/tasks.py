@@ -37,7 +37,7 @@ async def retrieve(
 
 async def page(services: Services, dialect: Dialect, request: Request) -> JSONResponse:
     """Some of the team's tasks: `limit` of them that come `after` one, in this `order`."""
-    team = caller(request, services.directory)
+    team = caller(request, services.directory).team
     query = request.query_params
     order = query.get("order", "desc")
     if order not in ("asc", "desc"):

@@ -27,6 +27,8 @@ _CODES: Mapping[str, str] = {
     "invalid_field": "1214",
     "conflicting_fields": "1215",
     "prompt_too_long": "1261",
+    "budget_exceeded": "1113",
+    "too_many_submits": "1303",
     "queue_full": "1302",
     "no_free_slot": "1302",
 }

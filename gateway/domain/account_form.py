@@ -94,7 +94,7 @@ class AccountForm(BaseModel):
         try:
             return cls.model_validate(said)
         except ValidationError as error:
-            raise _first(error, cls.model_fields) from None
+            raise first_fault(error, cls.model_fields, "an account") from None
 
 
 def is_api_key(text: str) -> bool:
@@ -110,12 +110,12 @@ def has_host(url: str) -> bool:
         return False
 
 
-def not_a_field(name: str, fields: Collection[str]) -> InvalidField:
+def not_a_field(name: str, fields: Collection[str], what: str = "an account") -> InvalidField:
     """The refusal of a field that there is not; with the one that was probably meant."""
     near = difflib.get_close_matches(name, fields, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(fields)}"
     param = told_field(name)
-    return InvalidField(f"{param} is not a field of an account; {hint}", param=param)
+    return InvalidField(f"{param} is not a field of {what}; {hint}", param=param)
 
 
 def told_field(name: str) -> str:
@@ -123,7 +123,10 @@ def told_field(name: str) -> str:
     return name if re.fullmatch(r"[\w.-]{1,32}", name) else "(a name that is none)"
 
 
-def _first(error: ValidationError, fields: Collection[str]) -> InvalidField | MissingField:
+def first_fault(
+    error: ValidationError, fields: Collection[str], what: str
+) -> InvalidField | MissingField:
+    """What a person is told of a form that does not fit; `what` it is, like "an account"."""
     faults = error.errors(include_url=False, include_input=False)
     # A field that is misspelt is both: one too many, and one that is missing.
     fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
@@ -134,7 +137,7 @@ def _first(error: ValidationError, fields: Collection[str]) -> InvalidField | Mi
     if fault["type"] == "missing":
         return MissingField(f"{param} is missing", param=param)
     if fault["type"] == "extra_forbidden":
-        return not_a_field(param, fields)
+        return not_a_field(param, fields, what)
     return InvalidField(f"{param}: {message[:1].lower()}{message[1:]}", param=param)
 
 
@@ -156,12 +159,12 @@ class AccountTerms:
         Raises:
             InvalidField: naming the field, and what there is.
         """
-        _among("provider", form.provider, self.base_urls)
+        among("provider", form.provider, self.base_urls)
         if form.tier is not None:
-            _among("tier", form.tier, self.tiers)
+            among("tier", form.tier, self.tiers)
         for field in ("limits", "models", "costs_fen"):
             for model in getattr(form, field):
-                _among(f"{field}.{told_field(model)}", model, self.models)
+                among(f"{field}.{told_field(model)}", model, self.models)
         if form.models and not any(form.provider in self.models[name] for name in form.models):
             raise InvalidField(f"models: {form.provider} makes none of these", param="models")
 
@@ -190,7 +193,12 @@ class AccountTerms:
         )
 
 
-def _among(param: str, value: str, there_are: Collection[str]) -> None:
+def among(param: str, value: str, there_are: Collection[str]) -> None:
+    """Refuse a value of a field that is none of what there is.
+
+    Raises:
+        InvalidField: naming the field, and what there is.
+    """
     if value not in there_are:
         field = param.split(".")[0]
         raise InvalidField(

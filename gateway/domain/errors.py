@@ -14,7 +14,12 @@ GatewayError
 │   ├── NotSupported               none of our models can do that
 │   └── RefusedByProvider          the vendor found what we could not judge; keeps the vendor's code
 ├── AuthenticationFailed           401
-│   └── MissingApiKey
+│   ├── MissingApiKey
+│   └── ExpiredApiKey
+├── BudgetExceeded                 402, a team or a key has spent what it may
+├── PermissionDenied               403
+│   ├── Blocked                    the team or the key was blocked by an operator
+│   └── NotAllowed                 neither key nor role may do that
 ├── NotFound                       404, the same for another team's task and for none
 ├── MethodNotAllowed               405
 ├── Conflict                       409, what an operator wants does not fit what there is now
@@ -23,6 +28,7 @@ GatewayError
 ├── ResultExpired                  410, the vendor serves the video no longer
 ├── BodyTooLarge                   413
 ├── IdempotencyKeyReused           422, the key belongs to another request
+├── TooManySubmits                 429, a team or a key may do only so many a minute
 ├── NotQueued                      429, no slot is free
 │   ├── QueueFull                  and no more may wait
 │   └── NoFreeSlot                 and the caller does not want to wait
@@ -112,6 +118,34 @@ class MissingApiKey(AuthenticationFailed):
     code = "missing_api_key"
 
 
+class ExpiredApiKey(AuthenticationFailed):
+    code = "expired_api_key"
+
+
+class BudgetExceeded(GatewayError):
+    """No SDK tries a 402 again by itself, as many do with a 429; and nothing but an operator, or
+    the next day or month, can help."""
+
+    status = 402
+    type = "insufficient_quota"
+    code = "budget_exceeded"
+    safe_to_repeat = False
+
+
+class PermissionDenied(GatewayError):
+    status = 403
+    type = "permission_error"
+    code = "permission_denied"
+
+
+class Blocked(PermissionDenied):
+    code = "blocked"
+
+
+class NotAllowed(PermissionDenied):
+    code = "not_allowed"
+
+
 class NotFound(GatewayError):
     status = 404
     type = "invalid_request_error"
@@ -169,6 +203,18 @@ class IdempotencyKeyReused(GatewayError):
     status = 422
     type = "invalid_request_error"
     code = "idempotency_key_reused"
+
+
+class TooManySubmits(GatewayError):
+    """Nothing was made. Unlike a full queue this is over soon: an SDK may well try again."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "too_many_submits"
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class NotQueued(GatewayError):

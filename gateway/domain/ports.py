@@ -6,7 +6,16 @@ Adapters fit these by shape; `bootstrap` puts one behind each.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,10 +24,18 @@ from typing import Protocol
 from gateway.domain.account import Account, AccountState, ApiKey, KeptAccount
 from gateway.domain.account_form import AccountForm
 from gateway.domain.capacity import Capacity
+from gateway.domain.charge import Bound, Charge, Rate, Spending
 from gateway.domain.durations import Expectation, Variant
+from gateway.domain.operators import AuditEntry, Operator
+from gateway.domain.prices import Price, PriceBook
 from gateway.domain.provider_answers import LookAnswer, Rest, SubmitAnswer
 from gateway.domain.submission import QueuePlace, Submission
 from gateway.domain.task import Claim, Task, TaskError
+from gateway.domain.team import Caller, Team, TeamKey
+from gateway.domain.tenant_form import KeyForm, PriceForm, TeamForm
+from gateway.domain.tenant_record import Kind
+from gateway.domain.usage import Entry, Tally
+from gateway.domain.usage_query import Span
 from gateway.domain.video import Video, VideoRequest
 
 
@@ -118,6 +135,10 @@ class Admitted:
     """It was made by an earlier submit with the same idempotency key."""
     place: QueuePlace | None = None
     """None when it need not wait, or where nobody looked."""
+    budget_left_fen: int | None = None
+    """Of the tightest budget that it is charged to; None without any."""
+    alarming: tuple[Bound, ...] = ()
+    """Budgets that run out, each told once."""
 
 
 class NotAdmittedBecause(StrEnum):
@@ -127,6 +148,10 @@ class NotAdmittedBecause(StrEnum):
     """It would have to wait, and the queue is full."""
     NO_SLOT = "no_slot"
     """It would have to wait, and its caller does not want that."""
+    OVER_BUDGET = "over_budget"
+    """A budget has no room for its price."""
+    TOO_FAST = "too_fast"
+    """A rate of submits is used up for the moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +161,12 @@ class NotAdmitted:
     because: NotAdmittedBecause
     claims: tuple[Claim, ...]
     place: QueuePlace | None
+    bound: Bound | Rate | None = None
+    """The budget or the rate in question."""
+    taken_fen: int = 0
+    """What is reserved and spent of that budget."""
+    wait_seconds: float = 0.0
+    """Until that rate has room again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +236,7 @@ class Tasks(Protocol):
     """
 
     async def admit(
-        self, task_id: str, team: str, submission: Submission, task_class: str, price_fen: int
+        self, task_id: str, team: str, submission: Submission, task_class: str, charge: Charge
     ) -> Admitted | NotAdmitted: ...
 
     async def get(self, task_id: str) -> Task | None: ...
@@ -302,6 +333,131 @@ class Accounts(Protocol):
     async def set_state(
         self, name: str, state: AccountState | None, *, who: str, reason: str
     ) -> bool: ...
+
+
+class ReadsLedger(Protocol):
+    """Tells what was settled. Whatever asks the store raises StoreUnavailable."""
+
+    def entries(self, span: Span | None = None) -> AsyncGenerator[Entry, None]: ...
+
+    async def require(self, span: Span | None = None) -> None: ...
+
+    async def hours(self, span: Span) -> list[str] | None: ...
+
+    def hourly(self, hours: Sequence[str]) -> AsyncGenerator[Tally, None]: ...
+
+    async def spend(self, periods: Iterable[str]) -> list[dict[str, int]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was done about the ledger's age."""
+
+    archived: tuple[str, ...]
+    """Days that are files from now on, by this process's doing."""
+    failure: str | None
+    """Why a day cannot be made a file, which is in the store until it can."""
+
+
+class KeepsLedger(Protocol):
+    """Makes files of the ledger's older days, and drops sums whose time is over."""
+
+    async def keep(self) -> Kept: ...
+
+
+class Directory(Protocol):
+    """Who calls, and what they pay. From memory: it neither waits nor fails."""
+
+    def authenticate(self, key: str) -> Caller: ...
+
+    @property
+    def teams(self) -> Mapping[str, Team]: ...
+
+    @property
+    def book(self) -> PriceBook: ...
+
+
+class Tenants(Protocol):
+    """Teams, their keys, the price book and the operators: those in use, and the records of those
+    that are kept where they can be changed.
+
+    Whatever asks the store raises StoreUnavailable when it does not answer.
+    """
+
+    @property
+    def records(self) -> Mapping[Kind, Mapping[str, str]]:
+        """What is kept, by kind and name or id; see tenant_record.py."""
+        ...
+
+    @property
+    def teams(self) -> Mapping[str, Team]: ...
+
+    @property
+    def keys(self) -> Mapping[str, TeamKey]: ...
+
+    @property
+    def prices(self) -> Mapping[str, Price]: ...
+
+    @property
+    def setting_prices(self) -> tuple[Price, ...]: ...
+
+    @property
+    def operators(self) -> Mapping[str, Operator]: ...
+
+    @property
+    def unfit(self) -> Mapping[str, str]:
+        """What is kept and not in use, like "team films", and why."""
+        ...
+
+    async def refresh(self) -> None: ...
+
+    def check(self, form: TeamForm | KeyForm | PriceForm) -> None: ...
+
+    async def put(
+        self,
+        kind: Kind,
+        name: str,
+        before: str | None,
+        record: str | None,
+        *,
+        who: str,
+        action: str,
+        reason: str,
+    ) -> int | None: ...
+
+
+class ReadsSpending(Protocol):
+    """Tells what holders have reserved and spent: in this day, in this month, and in all."""
+
+    async def spending_of(self, holders: Collection[str]) -> Mapping[str, tuple[Spending, ...]]: ...
+
+
+class ReadsAudit(Protocol):
+    """Tells what operators did, oldest first; the last so many."""
+
+    async def audit(self, last: int) -> list[AuditEntry]: ...
+
+
+class Sessions(Protocol):
+    """Browsers that an operator has signed in with."""
+
+    async def begin(self, value: str) -> str:
+        """Keep whose it is for a time; return the secret that the browser shows from now on."""
+        ...
+
+    async def value_of(self, secret: str) -> str | None:
+        """Whose it is; None if it is over, or never was."""
+        ...
+
+    async def end(self, secret: str) -> None: ...
+
+
+class KnowsOperators(Protocol):
+    """Who may use the admin plane, beside whoever has the admin key of the settings."""
+
+    def operator_of(self, key: str) -> Operator | None: ...
+
+    def operator(self, operator_id: str, /) -> Operator | None: ...
 
 
 class ReadsCapacity(Protocol):

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
 
 from gateway.domain.account import Account
 from gateway.domain.catalog import Catalog, ModelSpec
+from gateway.domain.charge import (
+    ALERT_SHARE,
+    ALL,
+    Bound,
+    Charge,
+    Periods,
+    Rate,
+    of_key,
+    of_team,
+)
 from gateway.domain.errors import (
     AdmissionUnanswered,
+    BudgetExceeded,
     GatewayError,
     IdempotencyKeyReused,
     InvalidField,
@@ -17,10 +30,12 @@ from gateway.domain.errors import (
     NotFound,
     QueueFull,
     StoreUnavailable,
+    TooManySubmits,
 )
 from gateway.domain.ports import (
     Admitted,
     CannotExpress,
+    Directory,
     Durations,
     NotAdmitted,
     NotAdmittedBecause,
@@ -29,7 +44,7 @@ from gateway.domain.ports import (
 )
 from gateway.domain.submission import Submission
 from gateway.domain.task import Task, new_task_id
-from gateway.domain.team import Team
+from gateway.domain.team import Caller, Team
 from gateway.domain.video import VideoRequest
 from gateway.lifecycle.dispatcher import Dispatcher
 
@@ -50,34 +65,43 @@ class Admission:
         durations: Durations,
         providers: Mapping[str, CannotExpress],
         accounts: Mapping[str, Account],
+        directory: Directory,
+        zone: tzinfo,
     ) -> None:
-        """`providers` tell what each has no words for. `accounts` may change while we run."""
+        """`providers` tell what each has no words for. `accounts` may change while we run. Days and
+        months of budgets are those of `zone`."""
         self._catalog = catalog
         self._tasks = tasks
         self._dispatcher = dispatcher
         self._durations = durations
         self._providers = providers
         self._accounts = accounts
+        self._directory = directory
+        self._zone = zone
 
-    async def admit(self, team: Team, submission: Submission) -> Admitted:
+    async def admit(self, caller: Caller, submission: Submission) -> Admitted:
         """Make a task of it, and start what the free slots allow; that may be this one.
 
         Raises:
             InvalidRequest: the model, or what is asked of it, is not to be had.
+            NotAllowed: it is, but not by this team or key.
             InvalidField: none of the vendors that we have accounts at can express it.
             NoAccount: no account is configured at any vendor that offers the model.
             IdempotencyKeyReused: the key belongs to another request.
+            BudgetExceeded, TooManySubmits: it is more than the team or the key may do.
             QueueFull, NoFreeSlot: it would have to wait, and may not.
             StoreUnavailable: nothing is admitted without the store's word.
         """
         request = submission.request
         spec = self._catalog.find(request.model)
         spec.check(request)
+        caller.check(request)
+        team = caller.team
         task_class = self._class_of(spec, request)
         task_id = new_task_id()
         try:
             answer = await self._tasks.admit(
-                task_id, team.name, submission, task_class, spec.price_fen
+                task_id, team.name, submission, task_class, self._charge(caller, spec, request)
             )
         except StoreUnavailable as error:
             if submission.idempotency_key is not None:
@@ -89,6 +113,11 @@ class Admission:
         task = answer.task
         what = "is asked for again" if answer.replayed else str(task.status)
         log.info("task %s of %s %s (%s)", task.id, team.name, what, task_class)
+        for bound in answer.alarming:
+            log.warning(
+                "%s has used %d %% of its budget of %d fen (%s)",
+                *(bound.holder, 100 * ALERT_SHARE, bound.cap_fen, bound.period),
+            )
         return answer
 
     async def cancel(self, task: Task) -> Task:
@@ -108,6 +137,31 @@ class Admission:
         able = [spec for spec in self._catalog if self._offers(spec)]
         classes = tuple(_class(spec, self._offers(spec)) for spec in able)
         return await self._tasks.team_limits(team.name, classes), tuple(able)
+
+    def _charge(self, caller: Caller, spec: ModelSpec, request: VideoRequest) -> Charge:
+        """What it costs now, and what its team and key may spend."""
+        now = datetime.now(UTC)
+        periods = Periods.at(now, self._zone)
+        holders = (
+            (of_team(caller.team.name), caller.team.permit),
+            (of_key(caller.key.id), caller.key.permit),
+        )
+        return Charge(
+            price_fen=self._directory.book.price_fen(spec, caller.team.name, request, now),
+            key_id=caller.key.id,
+            periods=periods,
+            bounds=tuple(
+                bound
+                for holder, permit in holders
+                for bound in periods.bounds(holder, permit.budget)
+            ),
+            rates=tuple(
+                Rate(holder, permit.submits_per_minute)
+                for holder, permit in holders
+                if permit.submits_per_minute is not None
+            ),
+            queue_tasks=caller.team.queue_tasks,
+        )
 
     def offered(self) -> tuple[ModelSpec, ...]:
         """The models that some account could make."""
@@ -145,6 +199,16 @@ def _refusal(answer: NotAdmitted, task_seconds: float) -> GatewayError:
             "this idempotency key (Idempotency-Key, or request_id) was used for another request; "
             "take a new one for a new video"
         )
+    if isinstance(answer.bound, Bound):
+        return BudgetExceeded(_over_budget(answer.bound, answer.taken_fen))
+    if isinstance(answer.bound, Rate):
+        return TooManySubmits(
+            f"{_called(answer.bound.holder)} may submit {answer.bound.per_minute} a minute; "
+            "try again in a moment",
+            retry_after_seconds=min(
+                max(1, math.ceil(answer.wait_seconds)), _LONGEST_RETRY_AFTER_SECONDS
+            ),
+        )
     wait = answer.place.starts_in_seconds(task_seconds) if answer.place else None
     after = min(max(wait or _LONGEST_RETRY_AFTER_SECONDS, 1), _LONGEST_RETRY_AFTER_SECONDS)
     if answer.because is NotAdmittedBecause.FULL:
@@ -153,3 +217,22 @@ def _refusal(answer: NotAdmitted, task_seconds: float) -> GatewayError:
         'no slot is free, and overflow "reject" says not to wait for one',
         retry_after_seconds=after,
     )
+
+
+def _over_budget(bound: Bound, taken_fen: int) -> str:
+    """Which budget, and when there will be room again."""
+    of = "" if bound.period == ALL else f" for {bound.period}"
+    again = {
+        len("2026-03"): "; there is a new one next month",
+        len("2026-03-01"): "; there is a new one tomorrow",
+    }
+    hint = again.get(len(bound.period), "")
+    return (
+        f"{_called(bound.holder)} has a budget of {bound.cap_fen} fen{of}, of which {taken_fen} "
+        f"are spent or reserved for tasks under way{hint}"
+    )
+
+
+def _called(holder: str) -> str:
+    """A holder as its caller knows it."""
+    return "your team" if holder.startswith("team:") else "this API key"

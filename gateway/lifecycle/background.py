@@ -1,4 +1,5 @@
-"""The background loops: looks, claims from the queue, and the sweeping up after dead processes.
+"""The background loops: looks, claims from the queue, the sweeping up after dead processes, and the
+ledger's growing older.
 
 Any number of processes may run them at once; what each does is claimed in the store first.
 """
@@ -13,6 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.ports import Tasks
+from gateway.lifecycle.bookkeeping import Bookkeeping
 from gateway.lifecycle.dispatcher import Dispatcher
 from gateway.lifecycle.poller import Poller
 
@@ -27,10 +29,13 @@ _BATCH = 50
 class Background:
     """Runs the loops until it is told to stop. Nothing short of that ends them."""
 
-    def __init__(self, tasks: Tasks, dispatcher: Dispatcher, poller: Poller) -> None:
+    def __init__(
+        self, tasks: Tasks, dispatcher: Dispatcher, poller: Poller, bookkeeping: Bookkeeping
+    ) -> None:
         self._tasks = tasks
         self._dispatcher = dispatcher
         self._poller = poller
+        self._bookkeeping = bookkeeping
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -38,6 +43,7 @@ class Background:
             loops.create_task(self._repeat("looks", self._poller.step))
             loops.create_task(self._repeat("queue", self._claim_step))
             loops.create_task(self._repeat("sweep", self._sweep_step))
+            loops.create_task(self._repeat("ledger", self._bookkeeping.step))
 
     def stop(self) -> None:
         """End each loop after its step: claims that the store is just handing out are not lost."""

@@ -19,7 +19,7 @@ _AWAY_MESSAGE = "the gateway's store does not answer; try again soon"
 _LUA = resources.files("gateway.store") / "lua"
 AUDIT_ENTRIES = 100_000
 """So many are kept of what operators did, the latest."""
-SHARED = ("pool", "lanes", "moves")
+SHARED = ("pool", "money", "lanes", "moves")
 """What every script starts with, each building on the one before."""
 _AWAY = (
     exceptions.ClusterDownError,

@@ -1,5 +1,5 @@
 """What the scripts tell all processes: which tasks ended, which copies are no longer true, and that
-accounts changed."""
+accounts or tenants changed."""
 
 from __future__ import annotations
 
@@ -35,12 +35,14 @@ class Events:
         changed: Callable[[str], None],
         perhaps_changed: Callable[[], None],
         accounts_changed: Callable[[], None],
+        tenants_changed: Callable[[], None],
     ) -> None:
         self._url = url
         self._channel = channel
         self._changed = changed
         self._perhaps_changed = perhaps_changed
         self._accounts_changed = accounts_changed
+        self._tenants_changed = tenants_changed
         self._failures = 0
         """In a row, to listen at all."""
         self._watched: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
@@ -102,12 +104,15 @@ class Events:
             self._changed(task_id)
         elif what == "accounts":
             self._accounts_changed()
+        elif what == "tenants":
+            self._tenants_changed()
         for event in self._watched.get(task_id, ()):
             event.set()
 
     def _wake_all(self) -> None:
         self._perhaps_changed()
         self._accounts_changed()
+        self._tenants_changed()
         for events in self._watched.values():
             for event in events:
                 event.set()

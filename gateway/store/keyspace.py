@@ -19,7 +19,18 @@
 | due                             | zset   | in_progress: when to look next      | while any run   |
 | idempotency:<team>:<key digest> | string | task id, digest of its request      | its own time    |
 | remembered                      | zset   | names of these: until when          | while any       |
-| ledger                          | stream | one entry for each ended task       | ledger time     |
+| ledger:<day>                    | stream | one entry for each task ended then  | ledger time     |
+| ledger_days                     | zset   | days that have one, by number       | while any       |
+| first_open_day                  | string | no day before it gets entries       | permanent       |
+| spend:<period>                  | hash   | what is reserved and spent of it    | ledger time     |
+| spend:all                       | hash   | the same since ever                 | permanent       |
+| archived:<period>               | hash   | what was spent by entries gone      | as spend        |
+| periods                         | zset   | days and months: when they are over | ledger time     |
+| usage:<hour>                    | hash   | sums of what ended in that hour     | usage time      |
+| usage_hours                     | zset   | hours that have one, by number      | usage time      |
+| first_usage_hour                | string | number of the first hour kept       | permanent       |
+| archives                        | hash   | day -> its file: hash, entries      | permanent       |
+| rates                           | hash   | team or key -> submits taken ahead  | permanent       |
 | audit                           | stream | what operators did                  | the latest      |
 | bytes                           | hash   | team -> bytes of what waits         | permanent       |
 | tags                            | hash   | team -> how much it was given       | permanent       |
@@ -42,6 +53,12 @@
 | turn                            | string | the last turn given                 | permanent       |
 | durations:<provider>:<model>    | list   | the latest ends, as looks saw them  | permanent       |
 | durations:<...>:<form>          | list   | the same of one form of its videos  | permanent       |
+| teams                           | hash   | name -> a team kept here            | permanent       |
+| team_keys                       | hash   | id -> a team's key, by its digest   | permanent       |
+| prices                          | hash   | id -> a line of the price book      | permanent       |
+| operators                       | hash   | id -> whom the admin plane knows    | permanent       |
+| tenants_version                 | string | counts the changes of these four    | permanent       |
+| session:<digest>                | string | a browser's session                 | its own time    |
 | caps                            | hash   | team -> tasks in flight             | permanent       |
 | weights                         | hash   | team -> its share, by proportion    | permanent       |
 | order                           | string | the last order number given         | permanent       |
@@ -60,7 +77,22 @@ removes it.
 from __future__ import annotations
 
 PERMANENT = (
-    "ledger",
+    "ledger:*",
+    "ledger_days",
+    "first_open_day",
+    "spend:*",
+    "archived:*",
+    "periods",
+    "usage:*",
+    "usage_hours",
+    "first_usage_hour",
+    "archives",
+    "rates",
+    "teams",
+    "team_keys",
+    "prices",
+    "operators",
+    "tenants_version",
     "audit",
     "bytes",
     "tags",
@@ -101,7 +133,17 @@ class Keyspace:
         self.rests = self._key("rests")
         self.clock = self._key("clock")
         self.bytes = self._key("bytes")
-        self.ledger = self._key("ledger")
+        self.ledger_days = self._key("ledger_days")
+        self.first_open_day = self._key("first_open_day")
+        self.periods = self._key("periods")
+        self.usage_hours = self._key("usage_hours")
+        self.first_usage_hour = self._key("first_usage_hour")
+        self.archives = self._key("archives")
+        self.teams = self._key("teams")
+        self.team_keys = self._key("team_keys")
+        self.prices = self._key("prices")
+        self.operators = self._key("operators")
+        self.tenants_version = self._key("tenants_version")
         self.audit = self._key("audit")
         self.ended = self._key("ended")
         self.events = self._key("events")
@@ -136,6 +178,21 @@ class Keyspace:
     def durations(self, *of: str) -> str:
         """Of a provider, a model, and a form of its videos where one is meant."""
         return self._key("durations", *of)
+
+    def ledger(self, day: str) -> str:
+        return self._key("ledger", day)
+
+    def usage(self, hour: str) -> str:
+        return self._key("usage", hour)
+
+    def spend(self, period: str) -> str:
+        return self._key("spend", period)
+
+    def archived(self, period: str) -> str:
+        return self._key("archived", period)
+
+    def session(self, digest: str) -> str:
+        return self._key("session", digest)
 
     def places(self, team: str) -> str:
         return self._key("places", team)

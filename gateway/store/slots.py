@@ -57,10 +57,12 @@ class SlotStore:
         self._accounts = accounts
         self._lanes = lanes
 
-    async def configure(self, teams: Iterable[Team], accounts_version: str = "0") -> bool:
+    async def configure(
+        self, teams: Iterable[Team], accounts_version: str = "0", tenants_version: str = "0"
+    ) -> bool:
         """Make the limits in the store those of the accounts and teams. The latest start wins.
 
-        False if the accounts kept in the store are no longer of that version.
+        False if what is kept in the store is no longer of these versions.
         """
         teams = list(teams)
         wanted = {
@@ -70,7 +72,7 @@ class SlotStore:
             "weights": {team.name: team.weight for team in teams},
         }
         told = json.dumps(wanted, sort_keys=True)
-        return bool(await self._store.run("configure", accounts_version, told))
+        return bool(await self._store.run("configure", accounts_version, tenants_version, told))
 
     async def holdings(self) -> list[Holding]:
         """Who holds what, account by account: those of the settings, then whoever else does."""

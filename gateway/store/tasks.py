@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gateway.domain.charge import ALL, Charge
 from gateway.domain.durations import Variant, form_of
 from gateway.domain.errors import StoreUnavailable
+from gateway.domain.operators import AuditEntry
 from gateway.domain.ports import (
     Admitted,
     ClassLimits,
@@ -68,7 +70,6 @@ class Rules:
     """A look that was not answered by then may be made by another process."""
     retention_seconds: float
     """How long an ended task can be asked for."""
-    ledger_seconds: float
     idempotency_seconds: float
     queue_timeout_seconds: float
     """How long a task waits at most, unless its caller said otherwise."""
@@ -102,7 +103,6 @@ class Rules:
                 "unknown_hold_ms": _ms(self.unknown_hold_seconds),
                 "look_lease_ms": _ms(self.look_lease_seconds),
                 "retention_ms": _ms(self.retention_seconds),
-                "ledger_ms": _ms(self.ledger_seconds),
                 "idempotency_ms": _ms(self.idempotency_seconds),
                 "breaker_losses": self.breaker_losses,
                 "breaker_ms": _ms(self.breaker_seconds),
@@ -114,19 +114,6 @@ class Rules:
                 "probe_ms": _ms(self.probe_seconds),
             }
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
-    """One thing that an operator did. Times are Unix milliseconds by the store's clock."""
-
-    at_ms: int
-    who: str
-    action: str
-    on: str
-    before: str
-    after: str
-    reason: str
 
 
 class TaskStore:
@@ -143,9 +130,10 @@ class TaskStore:
         self._cached_tasks = cached_tasks
 
     async def admit(
-        self, task_id: str, team: str, submission: Submission, task_class: str, price_fen: int
+        self, task_id: str, team: str, submission: Submission, task_class: str, charge: Charge
     ) -> Admitted | NotAdmitted:
-        """Make the task durable, and claim what the free slots allow: this one, or older work."""
+        """Make the task durable, reserve its price, and claim what the free slots allow: this one,
+        or older work."""
         request = submission.request
         said = request_to_json(request)
         images = json.dumps(request.images) if request.images else ""
@@ -158,7 +146,10 @@ class TaskStore:
             )
         key = submission.idempotency_key
         timeout = submission.queue_timeout_seconds or self._rules.queue_timeout_seconds
-        terms = {
+        team_tasks = self._bounds.team_tasks
+        if charge.queue_tasks is not None:
+            team_tasks = min(team_tasks, charge.queue_tasks)
+        terms = _charge_terms(charge) | {
             "key": hashlib.sha256(key.encode()).hexdigest() if key else "",
             "body": submission.request_digest() if key else "",
             "only_if_free": submission.overflow is Overflow.REJECT,
@@ -166,7 +157,7 @@ class TaskStore:
             "images": len(images),
             "bytes": len(said.encode()) + len(images),
             "tasks_most": self._bounds.tasks,
-            "team_tasks_most": self._bounds.team_tasks,
+            "team_tasks_most": team_tasks,
             "bytes_most": self._bounds.bytes,
             "team_bytes_most": self._bounds.team_bytes,
         }
@@ -175,10 +166,12 @@ class TaskStore:
             "class": task_class,
             "form": form_of(request),
             "request": said,
-            "price_fen": str(price_fen),
+            "price_fen": str(charge.price_fen),
+            "key_id": charge.key_id,
+            "periods": " ".join(_period_names(charge)),
         }
         flat = [part for pair in fields.items() for part in pair]
-        word, its_id, record, claims, place = await self._run(
+        word, its_id, record, claims, place, money = await self._run(
             "admit", task_id, json.dumps(terms), *flat
         )
         if word == "no_images":
@@ -186,8 +179,23 @@ class TaskStore:
             raise StoreUnavailable("the images were lost on the way; try again")
         if word in ("admitted", "replayed"):
             task = task_from_record(its_id, pairs(record))
-            return Admitted(task, _claims(claims), word == "replayed", _place(place))
-        return NotAdmitted(NotAdmittedBecause(word), _claims(claims), _place(place))
+            left, *alarming = money
+            return Admitted(
+                task,
+                _claims(claims),
+                word == "replayed",
+                _place(place),
+                None if left == "" else int(left),
+                tuple(charge.bounds[i - 1] for i in alarming),
+            )
+        because = NotAdmittedBecause(word)
+        if because is NotAdmittedBecause.OVER_BUDGET:
+            bound = charge.bounds[money[0] - 1]
+            return NotAdmitted(because, (), None, bound, taken_fen=money[1])
+        if because is NotAdmittedBecause.TOO_FAST:
+            rate = charge.rates[money[0] - 1]
+            return NotAdmitted(because, (), None, rate, wait_seconds=money[1] / 1000)
+        return NotAdmitted(because, _claims(claims), _place(place))
 
     async def get(self, task_id: str) -> Task | None:
         """The task as it stands; None if there is none, or no longer."""
@@ -411,6 +419,27 @@ class TaskStore:
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def _period_names(charge: Charge) -> list[str]:
+    if charge.periods is None:
+        return []
+    return [charge.periods.day, charge.periods.month, ALL]
+
+
+def _charge_terms(charge: Charge) -> dict[str, Any]:
+    """What admit.lua is told of money."""
+    periods = charge.periods
+    return {
+        "budgets": [[each.holder, each.period, each.cap_fen] for each in charge.bounds],
+        "rates": [[each.holder, each.per_minute] for each in charge.rates],
+        "period_ends": [
+            [periods.day, periods.day_ends_ms],
+            [periods.month, periods.month_ends_ms],
+        ]
+        if periods
+        else [],
+    }
 
 
 def _due_look(

@@ -275,7 +275,11 @@ async def test_what_waits_is_cancelled_and_gone_for_nothing(
     vendor.end_all()
     assert [team.ended(task)["task_status"] for task in running] == ["SUCCESS"] * 3
     assert "never to be made" not in [task["body"]["prompt"] for task in vendor.tasks()]
-    entries = [entry for _, entry in await its_store.redis.xrange(its_store.keys.ledger)]
+    entries = [
+        entry
+        for day in await its_store.redis.zrange(its_store.keys.ledger_days, 0, -1)
+        for _, entry in await its_store.redis.xrange(its_store.keys.ledger(day))
+    ]
     settled = [(e["status"], e["outcome"]) for e in entries if e["task"] == waiting]
     assert settled == [("cancelled", "free")]
 

@@ -39,6 +39,8 @@ DIGITS = {
     InvalidField: "1214",
     ConflictingFields: "1215",
     PromptTooLong: "1261",
+    errors.BudgetExceeded: "1113",
+    errors.TooManySubmits: "1303",
     QueueFull: "1302",
     NoFreeSlot: "1302",
 }
@@ -56,7 +58,7 @@ ALL = list(tree(GatewayError))
 def one(kind: type[GatewayError]) -> GatewayError:
     if issubclass(kind, RefusedByProvider):
         return kind("words", code="1210")
-    if issubclass(kind, NotQueued):
+    if issubclass(kind, NotQueued | errors.TooManySubmits):
         return kind("words", retry_after_seconds=7)
     return kind("words", param="field")
 

@@ -192,13 +192,13 @@ class Lane:
 
         async def ask() -> list[str]:
             async with self.pool() as pool:
-                return await pool.slots.verify(pool.teams)
+                return await pool.slots.verify(pool.tenants.teams.values())
 
         return asyncio.run(ask())
 
     async def _configure(self) -> None:
         async with self.pool() as pool:
-            await pool.slots.configure(pool.teams)
+            await pool.slots.configure(pool.tenants.teams.values())
 
     @asynccontextmanager
     async def pool(self, **other: Any) -> AsyncIterator[Pool]:

@@ -61,7 +61,11 @@ def finish(traffic: Traffic, victim: Victim | None = None, unknown: Unknown = Un
         jobs=traffic.jobs,
         ends={job.id or "": traffic.end_of(job, lane.rescuer) for job in traffic.jobs},
         records=lane.records(),
-        ledger=[entry for _, entry in lane.redis.xrange(lane.keys.ledger)],
+        ledger=[
+            entry
+            for day in lane.redis.zrange(lane.keys.ledger_days, 0, -1)
+            for _, entry in lane.redis.xrange(lane.keys.ledger(day))
+        ],
         made=lane.made(),
         figures=lane.account.figures(),
         left=left_behind(lane),

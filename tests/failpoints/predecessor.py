@@ -15,6 +15,7 @@ import httpx
 
 from gateway.bootstrap import Pool
 from gateway.domain.account import ApiKey
+from gateway.domain.charge import Charge
 from gateway.domain.ports import Admitted
 from gateway.domain.submission import Submission
 from gateway.domain.task import Claim, new_task_id
@@ -48,7 +49,7 @@ class _Predecessor:
             "films",
             Submission(request=request, queue_timeout_seconds=waits_seconds),
             f"{MODEL}@bigmodel",
-            price_fen=100,
+            Charge(price_fen=100),
         )
         assert isinstance(admitted, Admitted)
         job.id = admitted.task.id

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.catalog import Catalog
+from gateway.domain.charge import Charge
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.ports import Admitted
 from gateway.domain.submission import Submission
@@ -69,7 +70,7 @@ async def _submitted(
     slots = SlotStore(store, {"main": account}, LaneRules(catalog=Catalog(), unknown_share=1))
     await slots.configure([Team(name="films", cap=1)])
     submission = Submission(request=VideoRequest(model="cogvideox-3", prompt="a cat"))
-    admitted = await tasks.admit(new_task_id(), "films", submission, CLASS, 100)
+    admitted = await tasks.admit(new_task_id(), "films", submission, CLASS, Charge(price_fen=100))
     assert isinstance(admitted, Admitted)
     stumbling = Stumbling(tasks, step, late_seconds=late_seconds)
     schedule = LookSchedule(

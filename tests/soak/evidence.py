@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections import Counter
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import httpx
 from redis import Redis
 
-from tests.harness import Vendor
+from tests.harness import Vendor, run_command
 from tests.soak.stage import POOL, Replica, Stage
 from tests.soak.traffic import Job
 
@@ -52,7 +53,7 @@ _TOLD = [each.name for each in fields(Made)]
 
 
 class Verified(NamedTuple):
-    """What `gateway slots --verify` said."""
+    """What `gateway slots --verify` or `gateway usage verify` said."""
 
     at: float
     status: int
@@ -61,7 +62,8 @@ class Verified(NamedTuple):
 
     @property
     def agrees(self) -> bool:
-        return self.status == 0 and self.stdout == "slots and records agree\n"
+        said = ("slots and records agree\n", "the ledger and all sums agree: ")
+        return self.status == 0 and self.stdout.startswith(said)
 
     @property
     def store_was_away(self) -> bool:
@@ -90,6 +92,13 @@ class Evidence:
     readings: dict[int, dict[str, Reading]]
     """By replica: what it says of every task."""
     verified: list[Verified]
+    """Of the slots."""
+    books: list[Verified]
+    """Of the ledger and its sums."""
+    billed: dict[str, int]
+    """By team, what it owes, as operators are told: fen."""
+    unknown: list[str]
+    """What operators are told of unknown outcomes: the vendor's request_ids."""
     bad_exits: list[str] = field(default_factory=list)
     odd_answers: list[str] = field(default_factory=list)
     in_time: bool = True
@@ -130,11 +139,25 @@ def read_records(store: Redis) -> dict[str, dict[str, str]]:
 
 def read_ledger(store: Redis) -> list[dict[str, str]]:
     entries: list[dict[str, str]] = []
-    start = "-"
-    while page := store.xrange(f"{TAG}:ledger", start, "+", count=_PAGE):
-        entries += [fields for _, fields in page]
-        start = f"({page[-1][0]}"
+    for day in store.zrange(f"{TAG}:ledger_days", 0, -1):
+        start = "-"
+        while page := store.xrange(f"{TAG}:ledger:{day}", start, "+", count=_PAGE):
+            entries += [fields for _, fields in page]
+            start = f"({page[-1][0]}"
     return entries
+
+
+def read_bill(settings: dict[str, Any]) -> tuple[dict[str, int], list[str]]:
+    """What operators are told at the keyboard: by team what it owes, and the unknown outcomes."""
+
+    def told(*words: str) -> Any:
+        since = ("--from", "2020-01-01", "--format", "json")
+        done = run_command("usage", *words, *since, **settings)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    billed = {row["team"]: row["charged_fen"] for row in told("show")["rows"]}
+    return billed, [task["request_id"] for task in told("unknown")["tasks"]]
 
 
 # Sets, sorted sets, hashes and strings of what is under way. Nothing is, so none may be there.

@@ -172,6 +172,31 @@ def _ledger_exact(evidence: Evidence) -> Iterator[Violation]:
         yield from _entry_exact(entry, record, made.get(entry["task"], []))
 
 
+def _bill_exact(evidence: Evidence) -> Iterator[Violation]:
+    """Teams owe for the videos whose vendor's id we recorded; each other one that the vendor made
+    is named among the unknown outcomes, so that nobody need wonder about his bill."""
+    owed: Counter[str] = Counter()
+    for made in evidence.made:
+        record = evidence.records.get(made.task, {})
+        if made.status != "SUCCESS":
+            continue
+        if record.get("provider_task_id") == made.id:
+            owed[record["team"]] += PRICE_FEN
+        elif (named := evidence.unknown.count(made.request_id)) != 1:
+            what = f"was made as {made.request_id}, which is named {named} times as unknown"
+            yield Violation(LEDGER, what, (made.task,))
+    for team in {*owed, *evidence.billed}:
+        if owed[team] != evidence.billed.get(team, 0):
+            billed = evidence.billed.get(team, 0)
+            yield Violation(LEDGER, f"{team} owes {owed[team]} fen, and is told {billed}")
+    for said in evidence.books:
+        if not said.agrees and not said.store_was_away:
+            what = f"usage verify, at {said.at:.0f} s: {said.stdout}{said.stderr}".strip()
+            yield Violation(LEDGER, what)
+    if not evidence.books or not evidence.books[-1].agrees:
+        yield Violation(LEDGER, "usage verify does not agree when all is quiet")
+
+
 def _entry_exact(
     entry: dict[str, str], record: dict[str, str], made: list[Made]
 ) -> Iterator[Violation]:
@@ -242,6 +267,7 @@ _CHECKS: list[Callable[[Evidence], Iterator[Violation]]] = [
     _nothing_lost,
     _nothing_leaked,
     _ledger_exact,
+    _bill_exact,
     _vendor_treated_well,
     _ends_as_expected,
 ]

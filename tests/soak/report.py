@@ -56,6 +56,10 @@ def details(outcome: Outcome, events: Events, logs: list[Path]) -> Iterator[str]
     agreed = sum(verified.agrees for verified in evidence.verified)
     away = sum(verified.store_was_away for verified in evidence.verified)
     yield f"slots --verify: agreed {agreed} times, store away {away} times"
+    agreed = sum(verified.agrees for verified in evidence.books)
+    away = sum(verified.store_was_away for verified in evidence.books)
+    yield f"usage verify: agreed {agreed} times, store away {away} times"
+    yield f"billed: {_counts(Counter(evidence.billed))} fen; {len(evidence.unknown)} unknown"
     yield f"answers: {_counts(outcome.answers)}"
     for words, count in outcome.complaints.most_common(_MOST_TOLD):
         yield f"logged {count} times: {words}"

@@ -96,6 +96,7 @@ class _Run:
         self._traffic = Traffic(clients, events, random.Random(f"{plan.seed} traffic"))
         self._chaos = Chaos(stage, events, random.Random(f"{plan.seed} chaos"), plan.strike_every)
         self._verified: list[Verified] = []
+        self._books: list[Verified] = []
 
     async def outcome(self, holds: Holds) -> Outcome:
         await asyncio.to_thread(self._arm)
@@ -188,10 +189,15 @@ class _Run:
             await self._verify_once()
 
     async def _verify_once(self) -> None:
-        at = self._seconds()
-        done = await asyncio.to_thread(run_command, "slots", "--verify", **self._stage.settings)
-        self._verified.append(Verified(at, done.returncode, done.stdout, done.stderr))
-        self._events.tell("verified", status=done.returncode, said=done.stdout + done.stderr)
+        for words, found in (
+            (("slots", "--verify"), self._verified),
+            (("usage", "verify"), self._books),
+        ):
+            at = self._seconds()
+            done = await asyncio.to_thread(run_command, *words, **self._stage.settings)
+            found.append(Verified(at, done.returncode, done.stdout, done.stderr))
+            said = done.stdout + done.stderr
+            self._events.tell("verified", checked=words[0], status=done.returncode, said=said)
 
     async def _tell_progress(self) -> None:
         while True:
@@ -211,6 +217,7 @@ class _Run:
         readings = await evidence.read_everywhere(begun, self._stage.replicas, self._clients)
         await self._ask_again()
         made = await asyncio.to_thread(evidence.vendors_tasks, self._stage.vendor)
+        billed, unknown = await asyncio.to_thread(evidence.read_bill, self._stage.settings)
         with self._stage.store.client() as store:
             return Evidence(
                 jobs=begun,
@@ -223,6 +230,9 @@ class _Run:
                 left=evidence.read_left(store),
                 readings=readings,
                 verified=self._verified,
+                books=self._books,
+                billed=billed,
+                unknown=unknown,
                 bad_exits=self._chaos.bad_exits,
                 odd_answers=self._traffic.odd_answers,
                 in_time=in_time,

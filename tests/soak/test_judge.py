@@ -51,7 +51,6 @@ def record(task: str, status: str, **more: str) -> dict[str, str]:
         "team": TEAM.name,
         "claim": "1",
         "request": json.dumps({"prompt": task}),
-        "provider_task_id": f"vendor-{task}",
     } | more
 
 
@@ -75,7 +74,7 @@ def clean() -> Evidence:
         },
         made=[made(DONE), made(LOST_ANSWER, number=2)],
         records={
-            DONE: record(DONE, "completed"),
+            DONE: record(DONE, "completed", provider_task_id=f"vendor-{DONE}"),
             LOST_ANSWER: record(LOST_ANSWER, "failed", error_code="submission_outcome_unknown"),
             CANCELLED: record(CANCELLED, "cancelled", cancel_asked_ms="1"),
         },
@@ -86,6 +85,9 @@ def clean() -> Evidence:
             for number in (0, 1)
         },
         verified=[Verified(60.0, 0, "slots and records agree\n", "")],
+        books=[Verified(60.0, 0, "the ledger and all sums agree: 3 entries of 1 day\n", "")],
+        billed={TEAM.name: PRICE_FEN},
+        unknown=[f"{LOST_ANSWER}-1"],
     )
 
 
@@ -139,6 +141,17 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "free though it was made": (LEDGER, lambda e: e.ledger[1].update(outcome="free")),
     "wrong price": (LEDGER, lambda e: e.ledger[0].update(price_fen="1")),
     "another team's bill": (LEDGER, lambda e: e.ledger[0].update(team="others")),
+    "billed too much": (LEDGER, lambda e: e.billed.update({TEAM.name: 1})),
+    "billed to somebody else": (LEDGER, lambda e: e.billed.update(others=PRICE_FEN)),
+    "an unknown outcome that is not named": (LEDGER, lambda e: e.unknown.clear()),
+    "books that do not agree": (
+        LEDGER,
+        lambda e: e.books.insert(0, Verified(20.0, 1, "spend:all says 1 fen", "")),
+    ),
+    "books that nobody could read in the end": (
+        LEDGER,
+        lambda e: e.books.append(Verified(70.0, 1, "", "error: the store does not answer")),
+    ),
     "another claim's": (LEDGER, lambda e: e.records[DONE].update(claim="2")),
     "cancel forgotten": (OTHER, lambda e: setattr(e.jobs[0], "cancel_answer", 202)),
     "cancel not told": (OTHER, lambda e: e.records[DONE].update(cancel_asked_ms="1")),

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.catalog import Catalog, ModelSpec
+from gateway.domain.charge import Charge
 from gateway.domain.ports import Admitted, NotAdmitted
 from gateway.domain.provider_answers import Rest
 from gateway.domain.submission import QueueBounds, Submission
@@ -63,12 +64,14 @@ class Pool:
         *,
         tasks: TaskStore | None = None,
         task_class: str | None = None,
+        charge: Charge | None = None,
         **submission: Any,
     ) -> Admitted | NotAdmitted:
         """What the store says to a new task."""
         said = self.submission(**submission)
         task_class = task_class or f"{said.request.model}@bigmodel"
-        return await (tasks or self.tasks).admit(new_task_id(), team, said, task_class, 100)
+        charge = charge or Charge(price_fen=100)
+        return await (tasks or self.tasks).admit(new_task_id(), team, said, task_class, charge)
 
     async def admit(self, team: str = "films", **submission: Any) -> tuple[Task, Claim | None]:
         admitted = await self.admission(team, **submission)
@@ -112,7 +115,12 @@ class Pool:
 
     async def ledger(self) -> list[dict[str, str]]:
         """The entries of the ledger, oldest first."""
-        return [entry for _, entry in await self.store.redis.xrange(self.store.keys.ledger)]
+        redis, keys = self.store.redis, self.store.keys
+        return [
+            entry
+            for day in await redis.zrange(keys.ledger_days, 0, -1)
+            for _, entry in await redis.xrange(keys.ledger(day))
+        ]
 
     async def differences(self) -> list[str]:
         return await self.slots.verify(self.teams)
@@ -131,7 +139,6 @@ def a_set_of_rules(rest_seconds: float = HOUR, **rules: float) -> Rules:
         "unknown_hold_seconds": HOUR,
         "look_lease_seconds": HOUR,
         "retention_seconds": HOUR,
-        "ledger_seconds": HOUR,
         "idempotency_seconds": HOUR,
         "queue_timeout_seconds": HOUR,
         "breaker_losses": 3,

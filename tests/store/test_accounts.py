@@ -373,6 +373,7 @@ async def test_word_of_a_change_reaches_a_process_that_listens(one: Process, mak
         changed=lambda _: None,
         perhaps_changed=lambda: None,
         accounts_changed=other.accounts.heard,
+        tenants_changed=lambda: None,
     )
     loops = [asyncio.create_task(events.run()), asyncio.create_task(other.accounts.run())]
     await one.add()

@@ -30,6 +30,7 @@ class Listener:
             changed=self.tasks.changed,
             perhaps_changed=self._begun,
             accounts_changed=lambda: None,
+            tenants_changed=lambda: None,
         )
 
     def _begun(self) -> None:

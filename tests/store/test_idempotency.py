@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from gateway.domain.charge import Charge
 from gateway.domain.ports import Admitted, NotAdmitted
 from gateway.domain.submission import Submission
 from gateway.domain.task import new_task_id
@@ -88,6 +89,8 @@ async def test_an_answer_that_was_lost_is_had_again_by_the_same_call(the_pool: P
     )
     task_id = new_task_id()
     for _ in range(2):
-        answer = await the_pool.tasks.admit(task_id, "films", submission, CLASS, 100)
+        answer = await the_pool.tasks.admit(
+            task_id, "films", submission, CLASS, Charge(price_fen=100)
+        )
         assert isinstance(answer, Admitted)
         assert (answer.task.id, answer.replayed) == (task_id, False)

@@ -42,6 +42,7 @@ from redis.asyncio import Redis
 
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.catalog import Catalog, ModelSpec
+from gateway.domain.charge import Bound, Budget, Charge, Periods, of_team
 from gateway.domain.durations import Variant, form_of
 from gateway.domain.learning import A_DURATION, KEPT
 from gateway.domain.ports import Admitted, DueLook, NotAdmittedBecause
@@ -68,7 +69,6 @@ RULES = Rules(
     unknown_hold_seconds=7200,
     look_lease_seconds=30,
     retention_seconds=10**8,  # longer than any history: test_retention.py has what comes after
-    ledger_seconds=3600,
     idempotency_seconds=86_400,
     queue_timeout_seconds=36_000,
     breaker_losses=2,
@@ -103,6 +103,8 @@ CATALOG = Catalog(
 )
 CLASSES = ("both@here+there", "both@here+there", "both@here", "one@here")
 WEIGHTS = {"films": 1.0, "adverts": 2.0}
+PRICE_FEN = 100
+BUDGETS = {"films": Budget(day_fen=450, total_fen=1200), "adverts": Budget()}
 PROCESSES = (0, 1, 2)
 
 VIDEOS = (Video(url="https://vendor.example/1.mp4"),)
@@ -198,6 +200,8 @@ class Expected:
     submission: Submission
     order: int
     deadline: int
+    day: int
+    """Of its admission, to whose budget it is charged."""
     status: Status = Status.QUEUED
     number: int = 0
     account: str | None = None
@@ -282,6 +286,9 @@ class Life(RuleBasedStateMachine):
         """All that were ever given, to whomever."""
 
         self.tasks: dict[str, Expected] = {}
+        self.admitted: dict[str, Expected] = {}
+        """All that ever were, those that are forgotten by now as well."""
+        self.day = 1
         self._refused: set[str] = set()
         """Ids of tasks that were not let in."""
         self.orders = 0
@@ -352,6 +359,12 @@ class Life(RuleBasedStateMachine):
         self._hand(process, claims, reply)
         if reply is Reply.ASKED_TWICE and task_id in self.tasks:
             self._admit_again(process, self.tasks[task_id])
+
+    @precondition(lambda self: self.tasks)
+    @rule()
+    def a_day_begins(self) -> None:
+        """For budgets alone: it is the process that says which day it is."""
+        self.day = min(self.day + 1, 28)
 
     @precondition(lambda self: self.tasks)
     @rule(data=st.data(), process=st.sampled_from(PROCESSES))
@@ -614,7 +627,8 @@ class Life(RuleBasedStateMachine):
     def _admit(
         self, process: int, task_id: str, team: str, task_class: str, submission: Submission
     ) -> tuple[Claim, ...]:
-        step = self.processes[process].admit(task_id, team, submission, task_class, 100)
+        charge = self._charge(team)
+        step = self.processes[process].admit(task_id, team, submission, task_class, charge)
         digest = submission.request_digest()
         name = f"{team}:{_sha256(submission.idempotency_key or '')}"
         if submission.idempotency_key and name in self.remembered:
@@ -628,22 +642,35 @@ class Life(RuleBasedStateMachine):
                 assert answer.because is NotAdmittedBecause.OTHER_BODY
             self._agree()
             return ()
+        exceeded = [b for b in charge.bounds if self._taken(b) + PRICE_FEN > b.cap_fen]
+        if exceeded:
+            answer = self._call(step)
+            self._refused.add(task_id)
+            assert (answer.because, answer.bound) == (
+                NotAdmittedBecause.OVER_BUDGET,
+                exceeded[0],
+            )
+            assert answer.taken_fen == self._taken(exceeded[0])
+            self._agree()
+            return ()
 
         self.orders += 1
         seconds = submission.queue_timeout_seconds or RULES.queue_timeout_seconds
         deadline = self.now + round(seconds * 1000)
-        task = Expected(task_id, team, task_class, submission, self.orders, deadline)
-        self.tasks[task_id] = task
+        task = Expected(task_id, team, task_class, submission, self.orders, deadline, self.day)
+        self.tasks[task_id] = self.admitted[task_id] = task
         answer = self._call(step)
         if isinstance(answer, Admitted):
             assert (answer.task.id, answer.replayed) == (task_id, False)
+            left = [bound.cap_fen - self._taken(bound) for bound in charge.bounds]
+            assert answer.budget_left_fen == (min(left) if left else None)
             if submission.idempotency_key:
                 until = self.now + round(RULES.idempotency_seconds * 1000)
                 self.remembered[name] = (until, task_id, digest)
             self._agree(answer.claims, most=2)
             assert answer.task.status is task.status
         else:
-            del self.tasks[task_id]
+            del self.tasks[task_id], self.admitted[task_id]
             self._refused.add(task_id)
             self._agree(answer.claims, most=2)
             assert len(answer.claims) == 2 or not self._could_start(task)
@@ -665,13 +692,39 @@ class Life(RuleBasedStateMachine):
         return answer.claims
 
     def _admit_again(self, process: int, task: Expected) -> None:
-        submission = task.submission
+        submission, charge = task.submission, self._charge(task.team)
         answer = self._call(
-            self.processes[process].admit(task.id, task.team, submission, task.task_class, 100)
+            self.processes[process].admit(task.id, task.team, submission, task.task_class, charge)
         )
         assert isinstance(answer, Admitted)
         assert (answer.task.id, answer.task.status, answer.claims) == (task.id, task.status, ())
         self._agree()
+
+    def _charge(self, team: str) -> Charge:
+        """Of one of the teams the budget is bounded, by day and in all."""
+        periods = Periods(f"2026-03-{self.day:02d}", 1, "2026-03", 2)
+        bounds = periods.bounds(of_team(team), BUDGETS[team])
+        return Charge(
+            price_fen=PRICE_FEN, key_id=f"key-of-{team}", periods=periods, bounds=tuple(bounds)
+        )
+
+    def _taken(self, bound: Bound) -> int:
+        spend = self._spend().get(bound.period, {})
+        return sum(spend.get(f"{bound.holder}:{what}", 0) for what in ("reserved", "spent"))
+
+    def _spend(self) -> dict[str, dict[str, int]]:
+        """By period, what must be reserved and spent, by the tasks and the ledger."""
+        spend: dict[str, dict[str, int]] = {}
+        charged = {entry.task for entry in self.ledger if entry.outcome == "charged"}
+        for task in self.admitted.values():
+            for period in (f"2026-03-{task.day:02d}", "2026-03", "all"):
+                sums = spend.setdefault(period, {})
+                for holder in (f"team:{task.team}", f"key:key-of-{task.team}"):
+                    reserved = sums.get(f"{holder}:reserved", 0)
+                    sums[f"{holder}:reserved"] = reserved + PRICE_FEN * (task.status not in ENDED)
+                    if task.id in charged:
+                        sums[f"{holder}:spent"] = sums.get(f"{holder}:spent", 0) + PRICE_FEN
+        return spend
 
     def _claim_waiting(self, process: int, most: int) -> tuple[Claim, ...]:
         claims = self._call(self.processes[process].claim_waiting(most))
@@ -1055,7 +1108,9 @@ class Life(RuleBasedStateMachine):
 
     def _judge_ledger(self, pool: dict[str, Any]) -> None:
         """One entry for each ended task, and none says anything about the vendor that is untrue."""
-        entries = [Entry(*(e[field] for field in Entry._fields)) for e in pool.get("ledger", [])]
+        days = sorted(name for name in pool if name.startswith("ledger:"))
+        read = [entry for day in days for entry in pool[day]]
+        entries = [Entry(*(e[field] for field in Entry._fields)) for e in read]
         assert entries == self.ledger
         assert Counter(e.task for e in entries) == Counter(t.id for t in self._in(*ENDED))
         for entry in entries:
@@ -1065,6 +1120,19 @@ class Life(RuleBasedStateMachine):
             elif entry.outcome == "free":
                 assert states <= {State.FAILED, State.NEVER_HAD}
         assert len(pool.get("audit", [])) == self.audited
+        self._judge_money(pool)
+
+    def _judge_money(self, pool: dict[str, Any]) -> None:
+        """What is reserved and spent follows from the tasks, and is within the budgets."""
+        must = self._spend()
+        for period, sums in must.items():
+            stored = pool.get(f"spend:{period}", {})
+            told = {name: int(fen) for name, fen in stored.items() if "alerted" not in name}
+            assert {k: v for k, v in told.items() if v} == {k: v for k, v in sums.items() if v}
+            for team, budget in BUDGETS.items():
+                cap = budget.total_fen if period == "all" else budget.day_fen
+                taken = sum(told.get(f"team:{team}:{what}", 0) for what in ("reserved", "spent"))
+                assert cap is None or period == "2026-03" or taken <= cap
 
     def _judge_limits(self) -> None:
         """No limit is exceeded; one that was lowered may be for as long as nothing is added."""

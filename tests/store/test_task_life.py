@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.domain.account import ApiKey
+from gateway.domain.charge import Charge
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.ports import Admitted
 from gateway.domain.provider_answers import Rest
@@ -55,8 +56,8 @@ async def test_models_have_slots_of_their_own_and_share_the_teams_cap(the_pool: 
 
 async def test_admitting_twice_makes_one_task(the_pool: Pool):
     task_id, submission = new_task_id(), the_pool.submission()
-    first = await the_pool.tasks.admit(task_id, "films", submission, CLASS, 100)
-    second = await the_pool.tasks.admit(task_id, "films", submission, CLASS, 100)
+    first = await the_pool.tasks.admit(task_id, "films", submission, CLASS, Charge(price_fen=100))
+    second = await the_pool.tasks.admit(task_id, "films", submission, CLASS, Charge(price_fen=100))
     assert isinstance(first, Admitted) and isinstance(second, Admitted)
     assert first.task == second.task
     assert len(first.claims) == 1
@@ -69,10 +70,10 @@ async def test_a_repeated_admission_does_not_get_a_claim_that_another_process_ho
 ):
     running = [await the_pool.running() for _ in range(3)]
     task_id, submission = new_task_id(), the_pool.submission()
-    await the_pool.tasks.admit(task_id, "films", submission, CLASS, 100)
+    await the_pool.tasks.admit(task_id, "films", submission, CLASS, Charge(price_fen=100))
     _, (others,) = await the_pool.tasks.settle(running[0].task_id, 1, VIDEOS, None)
     assert others.task_id == task_id
-    again = await the_pool.tasks.admit(task_id, "films", submission, CLASS, 100)
+    again = await the_pool.tasks.admit(task_id, "films", submission, CLASS, Charge(price_fen=100))
     assert again.claims == ()
 
 

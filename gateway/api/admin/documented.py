@@ -125,8 +125,8 @@ _TESTED = {
         {"id": "9b0c3f1a62de", "hint": "...0aZt", "result": "refused: HTTP 401, 1002: ..."},
     ],
 }
-_REASON = {"why": {"reason": "the vendor's console shows an alert"}}
-_QUERY_REASON = {
+REASON = {"why": {"reason": "the vendor's console shows an alert"}}
+QUERY_REASON = {
     "name": "reason",
     "in": "query",
     "description": "why, for the audit",
@@ -139,7 +139,8 @@ def _json(example: object) -> dict[str, Any]:
 
 
 def _error(description: str, code: str, message: str, param: str | None = None) -> dict[str, Any]:
-    kind = "authentication_error" if code == "invalid_api_key" else "invalid_request_error"
+    kinds = {"invalid_api_key": "authentication_error", "not_allowed": "permission_error"}
+    kind = kinds.get(code, "invalid_request_error")
     told = {"code": code, "message": message, "type": kind, "param": param}
     return {"description": description, "content": _json({"error": told})}
 
@@ -148,15 +149,18 @@ _INVALID = _error(
     "Refused, with the field named; no value is quoted",
     *("invalid_field", "tier: there is no such tier, only V0, V1, V2, V3", "tier"),
 )
-_UNAUTHORISED = _error("Not the admin key", "invalid_api_key", "this is not the admin key")
-_MISSING = _error("No such account", "not_found", "there is no such account")
+_UNAUTHORISED = _error("Not an admin key", "invalid_api_key", "this is not an admin key")
+_FORBIDDEN = _error(
+    "A viewer's key, or a page of another site",
+    *("not_allowed", "this key may look at everything here and change nothing"),
+)
 _CONFLICT = _error(
     "It does not fit what there is now; the message says what to do",
     *("conflict", "tasks hold 3 of its slots: drain it first (gateway accounts drain main)"),
 )
 
 
-def _route(
+def route(
     summary: str,
     answer: object,
     *,
@@ -166,11 +170,13 @@ def _route(
     conflicts: bool = True,
     description: str | None = None,
     parameters: list[dict[str, Any]] | None = None,
+    what: str = "account",
 ) -> dict[str, Any]:
-    """Keyword arguments for a route of FastAPI's."""
+    """Keyword arguments for a route of FastAPI's; `what` it is about is what may not be there."""
     responses: dict[str, Any] = {
         str(status): {"description": "Done", "content": _json(answer)},
         "401": _UNAUTHORISED,
+        "403": _FORBIDDEN,
     }
     extra: dict[str, Any] = {"tags": ["admin"], "responses": responses}
     if bodies is not None:
@@ -180,7 +186,8 @@ def _route(
         content = {"application/json": {"schema": schema, "examples": examples}}
         extra["requestBody"] = {"content": content}
     if named:
-        responses["404"] = _MISSING
+        missing = f"there is no such {what}"
+        responses["404"] = _error(f"No such {what}", "not_found", missing)
     if conflicts:
         responses["409"] = _CONFLICT
     if parameters:
@@ -193,7 +200,7 @@ def _route(
     }
 
 
-LIST = _route(
+LIST = route(
     "all accounts, and how each stands",
     {"accounts": [_ACCOUNT]},
     named=False,
@@ -202,10 +209,10 @@ LIST = _route(
     "locked; `until` is null where nothing happens by itself; `way_back` says what to do. "
     "`effective_limit` is below `limit` while the vendor takes fewer.",
 )
-SHOW = _route("one account", _ACCOUNT, conflicts=False)
-SLOTS = _route("who holds which slot, and who waits", _SLOTS, named=False, conflicts=False)
-ADD = _route("make an account", _ACCOUNT, status=201, bodies=_NEW, named=False)
-IMPORT = _route(
+SHOW = route("one account", _ACCOUNT, conflicts=False)
+SLOTS = route("who holds which slot, and who waits", _SLOTS, named=False, conflicts=False)
+ADD = route("make an account", _ACCOUNT, status=201, bodies=_NEW, named=False)
+IMPORT = route(
     "make accounts of many keys, or give one account more keys",
     _IMPORTED,
     status=201,
@@ -214,28 +221,28 @@ IMPORT = _route(
     "skipped, and so are keys that are there already. One bad line, and nothing is made. 200 if no "
     "account was made.",
 )
-CHANGE = _route(
+CHANGE = route(
     "change what is named, and nothing else",
     _ACCOUNT,
     bodies=_CHANGES,
     description="`tier` and `limit` take the place of one another; `api_keys` replaces all keys, "
     "`add_keys` and `remove_keys` (by id) change some; null takes a field back to its default.",
 )
-REMOVE = _route(
+REMOVE = route(
     "take an account out that has no tasks any more",
     {"name": "main", "removed": True},
-    parameters=[_QUERY_REASON],
+    parameters=[QUERY_REASON],
 )
 STATES = {
-    "pause": _route("give it no new tasks for a while", _ACCOUNT, bodies=_REASON, conflicts=False),
-    "drain": _route(
-        "give it no new tasks, to take it out", _ACCOUNT, bodies=_REASON, conflicts=False
+    "pause": route("give it no new tasks for a while", _ACCOUNT, bodies=REASON, conflicts=False),
+    "drain": route(
+        "give it no new tasks, to take it out", _ACCOUNT, bodies=REASON, conflicts=False
     ),
-    "resume": _route(
+    "resume": route(
         "let it go on, and try at once whatever was left alone",
         _ACCOUNT,
-        bodies=_REASON,
+        bodies=REASON,
         conflicts=False,
     ),
 }
-TEST = _route("ask the vendor whether its keys work; costs nothing", _TESTED)
+TEST = route("ask the vendor whether its keys work; costs nothing", _TESTED)

@@ -10,10 +10,9 @@ from fastapi.responses import JSONResponse
 from starlette.requests import Request
 
 from gateway.api.admin import documented
-from gateway.api.admin.deps import AdminServices, guard, read_object, who
+from gateway.api.admin.deps import AdminServices, guard, only, read_object, who
 from gateway.api.admin.telling import account_told, imported_told, slots_told, test_told
 from gateway.domain.account import AccountState
-from gateway.domain.account_form import told_field
 from gateway.domain.errors import InvalidField, MissingField, NotFound
 from gateway.lifecycle.account_import import PREFIX
 
@@ -22,7 +21,7 @@ _STATES = {"pause": AccountState.PAUSED, "drain": AccountState.DRAINING, "resume
 
 def router(services: AdminServices) -> APIRouter:
     """All routes. The key is asked for before anything else."""
-    routes = APIRouter(prefix="/admin", dependencies=[Depends(guard(services.admin_key))])
+    routes = APIRouter(prefix="/admin", dependencies=[Depends(guard(services))])
     _add_looks(routes, services)
     _add_changes(routes, services)
     _add_states(routes, services)
@@ -87,8 +86,7 @@ def _add_states(routes: APIRouter, services: AdminServices) -> None:
         @routes.post(f"/accounts/{{name}}/{word}", **documented.STATES[word])
         async def set_state(request: Request, name: str) -> JSONResponse:
             said = await read_object(services, request)
-            for field in said.keys() - {"reason"}:
-                raise InvalidField("reason is all that can be said here", param=told_field(field))
+            only(said, "reason")
             reason = _text(said, "reason") or ""
             await services.changes.set_state(name, state, who=who(request), reason=reason)
             return await _told(services, name)

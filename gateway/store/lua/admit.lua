@@ -3,16 +3,22 @@
 -- ARGV  rules, task id, terms as JSON {"key": digest of the idempotency key ('' for none),
 --       "body": digest of the request, "only_if_free": bool, "queue_timeout_ms": n,
 --       "images": bytes of its images, "bytes": what it takes in all, "tasks_most",
---       "team_tasks_most", "bytes_most", "team_bytes_most": bounds of the queue},
---       then the record's fields and values (team and class among them)
+--       "team_tasks_most", "bytes_most", "team_bytes_most": bounds of the queue,
+--       "budgets": [[holder, period, cap in fen]], "rates": [[holder, submits a minute]],
+--       "period_ends": [[period, Unix ms at which it is over]]},
+--       then the record's fields and values (team, class, key_id, price_fen, periods among them)
 -- Returns {word, id, record as a flat list, claims as a flat list (see claim_next), place (see
--- place; empty unless it waits or would have to)}. The words:
+-- place; empty unless it waits or would have to), money}. The last is, where it is admitted,
+-- {what the tightest budget has left ('' without any), places of the budgets to tell of now}; and
+-- where a budget or a rate refuses it, {place of that, fen taken of it or ms to wait}. The words:
 --   admitted     the task is there, queued or claimed
 --   replayed     the idempotency key had made a task before; id and record are that task's
 --   other_body   the idempotency key had been used with another request; nothing was made
 --   full         it would have to wait, and the queue is full; nothing was made
 --   no_slot      it would have to wait for a slot, and does not want to; nothing was made
 --   no_images    its images are gone already; nothing was made
+--   over_budget  a budget has no room for its price; nothing was made
+--   too_fast     a rate of submits is used up for the moment; nothing was made
 --
 -- Safe to run twice: the caller makes the id, so a task that is there already is the caller's own,
 -- whose first answer was lost. It is only read: by now another process may hold its claim, and a
@@ -28,7 +34,7 @@ if redis.call('EXISTS', task_key(id)) == 1 then
   -- Its images were put there once more, with a lifetime. They are kept as long as the first were.
   local waits = redis.call('HEXISTS', task_key(id), 'bytes') == 1
   redis.call(waits and 'PERSIST' or 'DEL', key('images', id))
-  return {'admitted', id, redis.call('HGETALL', task_key(id)), {}, {}}
+  return {'admitted', id, redis.call('HGETALL', task_key(id)), {}, {}, {left_of(terms.budgets) or ''}}
 end
 
 local task = {}
@@ -40,14 +46,26 @@ if terms.key ~= '' then
   local record = first and redis.call('HGETALL', task_key(first)) or {}
   if #record > 0 then
     redis.call('DEL', key('images', id))
-    return {body == terms.body and 'replayed' or 'other_body', first, record, {}, {}}
+    return {body == terms.body and 'replayed' or 'other_body', first, record, {}, {},
+      {left_of(terms.budgets) or ''}}
   end
 end
 if terms.images > 0 and redis.call('EXISTS', key('images', id)) == 0 then
-  return {'no_images', id, {}, {}, {}}
+  return {'no_images', id, {}, {}, {}, {}}
 end
 
 local now = clock_ms()
+local which, ms = ms_too_early(terms.rates, now)
+local exceeded, taken = first_exceeded(terms.budgets, tonumber(task.price_fen))
+if which or exceeded then
+  redis.call('DEL', key('images', id))
+  if which then return {'too_fast', id, {}, {}, {}, {which, ms}} end
+  return {'over_budget', id, {}, {}, {}, {exceeded, taken}}
+end
+for _, period in ipairs(terms.period_ends) do
+  redis.call('ZADD', key('periods'), period[2], period[1])
+end
+reserve(task)
 task.order = redis.call('INCR', key('order'))
 task.deadline = now + terms.queue_timeout_ms
 redis.call('HSET', task_key(id), 'status', 'queued', 'created_ms', wall_ms(), 'claim', 0,
@@ -84,14 +102,17 @@ end
 
 if refused then
   task.bytes = terms.bytes
+  settle_money(task, false)
   dequeue(id, task)
   drop_images(id, task)
   redis.call('DEL', task_key(id))
   redis.call('ZREM', key('tasks', task.team), id)
-  return {refused, id, {}, claims, stands}
+  return {refused, id, {}, claims, stands, {}}
 end
+take_rate(terms.rates, now)
 if terms.key ~= '' then
   redis.call('SET', remembered, id .. ' ' .. terms.body)
   redis.call('ZADD', key('remembered'), now + rules.idempotency_ms, task.team .. ':' .. terms.key)
 end
-return {'admitted', id, redis.call('HGETALL', task_key(id)), claims, stands}
+return {'admitted', id, redis.call('HGETALL', task_key(id)), claims, stands,
+  {left_of(terms.budgets) or '', unpack(alarming(terms.budgets))}}

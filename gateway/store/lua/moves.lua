@@ -148,10 +148,13 @@ local function finish(id, task, status, outcome, fields, rules)
   redis.call('HSET', task_key(id), 'status', status, 'ended_ms', wall, unpack(fields))
   redis.call('ZADD', key('ended'), clock_ms() + rules.retention_ms, task.team .. ' ' .. id)
   local lane = task.account and lane_of(task.account, task.provider, (split_class(task.class)))
-  redis.call('XADD', key('ledger'), 'MINID', '~', string.format('%d', wall - rules.ledger_ms), '*',
-    'task', id, 'team', task.team, 'class', task.class, 'account', task.account or '',
-    'claim', task.claim, 'status', status, 'outcome', outcome, 'price_fen', task.price_fen,
-    'cost_fen', lane and lane.cost or '')
+  settle_money(task, outcome == 'charged')
+  write_ledger({task = id, team = task.team, key = task.key_id or '',
+    model = (split_class(task.class)), form = task.form, provider = task.provider or '',
+    account = task.account or '', claim = task.claim, provider_task = task.provider_task_id or '',
+    status = status, outcome = outcome, price_fen = task.price_fen,
+    cost_fen = lane and lane.cost or '', created_ms = task.created_ms, ended_ms = wall,
+    periods = task.periods or ''}, wall)
   tell('ended', id)
 end
 

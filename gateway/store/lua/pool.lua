@@ -1,6 +1,7 @@
--- What every script starts with, the first of three: the pool's keys and its clocks; then lanes.lua,
--- which account may have a task; then moves.lua, what several steps do to one. They are prepended to
--- each of the other files (see connection.py), so they only define.
+-- What every script starts with, the first of four: the pool's keys and its clocks; then money.lua,
+-- what is reserved and spent; lanes.lua, which account may have a task; and moves.lua, what several
+-- steps do to one. They are prepended to each of the other files (see connection.py), so they only
+-- define.
 --
 -- KEYS[1] is the pool's hash tag, '{gw:default}'. It is not a key of its own: it tells a cluster
 -- which shard the script belongs to. All keys below carry the same tag and so live there too;
@@ -38,6 +39,34 @@ local function read_task(id) return hash(redis.call('HGETALL', task_key(id))) en
 local function wall_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The date in UTC, like 2026-03-01. Counted in years that begin with March, so that a leap day comes
+-- last and months follow one rule (H. Hinnant, "chrono-compatible low-level date algorithms").
+local function date_of(ms)
+  local days = math.floor(ms / 86400000) + 719468  -- since 1 March of the year 0
+  local era = math.floor(days / 146097)
+  local of_era = days - era * 146097
+  local year = math.floor((of_era - math.floor(of_era / 1460) + math.floor(of_era / 36524)
+    - math.floor(of_era / 146096)) / 365)
+  local of_year = of_era - (365 * year + math.floor(year / 4) - math.floor(year / 100))
+  local month = math.floor((5 * of_year + 2) / 153)
+  local day = of_year - math.floor((153 * month + 2) / 5) + 1
+  local january = month >= 10
+  return string.format('%04d-%02d-%02d', year + era * 400 + (january and 1 or 0),
+    january and month - 9 or month + 3, day)
+end
+
+-- Its inverse: days since 1970.
+local function day_number(date)
+  local year, month, day = date:match('^(%d+)-(%d+)-(%d+)$')
+  year, month, day = tonumber(year), tonumber(month), tonumber(day)
+  if month <= 2 then year, month = year - 1, month + 12 end
+  local era = math.floor(year / 400)
+  local of_era = year - era * 400
+  local of_year = math.floor((153 * (month - 3) + 2) / 5) + day - 1
+  return era * 146097 + of_era * 365 + math.floor(of_era / 4) - math.floor(of_era / 100) + of_year
+    - 719468
 end
 
 -- What leases, holds, looks and rests run on: a clock that only ever advances by as much as the
