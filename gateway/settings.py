@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.domain.account_form import AccountForm, Limit, Name, has_host
-from gateway.domain.tenant_form import PriceForm, TeamForm
+from gateway.domain.tenant_form import Fen, PriceForm, TeamForm
 
 PREFIX = "GATEWAY_"
 
@@ -62,10 +62,11 @@ class ModelSettings(_Entry):
     """A model beside the built-in one. What it costs and how many may run must be said."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    price_fen: int = Field(ge=0)
+    price_fen: Fen
     limit: Limit
     providers: list[Name] = ["bigmodel"]
-    qualities: list[str] = []
+    qualities: list[Annotated[str, Field(pattern=r"^[^:]+$")]] = []
+    """Without a colon: the ledger has one between size, quality and seconds."""
     sizes: list[str] = []
     fps: list[int] = []
     durations: list[int] = []

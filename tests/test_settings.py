@@ -108,6 +108,16 @@ WRONG = [
     ({"GATEWAY_TEAMS": [TEAM, TEAM | {"name": "b"}]}, "GATEWAY_TEAMS", "same key"),
     ({"GATEWAY_MODELS": [{"name": "vidu2", "limit": 1}]}, "GATEWAY_MODELS.0.price_fen", "required"),
     ({"GATEWAY_MODELS": [{"name": "vidu2", "price_fen": 1}]}, "GATEWAY_MODELS.0.limit", "required"),
+    (
+        {"GATEWAY_MODELS": [{"name": "m", "price_fen": 10**13, "limit": 1}]},
+        "GATEWAY_MODELS.0.price_fen",
+        "less than",
+    ),
+    (
+        {"GATEWAY_MODELS": [{"name": "m", "price_fen": 1, "limit": 1, "qualities": ["a:b"]}]},
+        "GATEWAY_MODELS.0.qualities.0",
+        "pattern",
+    ),
     ({"GATEWAY_REDIS_URL": "localhost:6379"}, "GATEWAY_REDIS_URL", "redis://"),
     (
         {"GATEWAY_REDIS_URL": "redis://localhost:notaport"},

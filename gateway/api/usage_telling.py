@@ -75,7 +75,7 @@ def budget_told(budget: BudgetState) -> dict[str, Any]:
 
 
 def entry_told(entry: Entry, zone: tzinfo) -> dict[str, Any]:
-    size, quality, seconds = (entry.form.split(":") + ["-"] * 3)[:3]
+    size, quality, seconds = entry.kind
     return {
         "settled_at": moment(entry.at_ms, zone),
         "task": entry.task,

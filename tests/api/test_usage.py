@@ -13,10 +13,12 @@ import httpx
 import pytest
 
 from gateway.api.usage_telling import csv_text
+from gateway.store.connection import Store
 from tests import noon
 from tests.admin import Operator
 from tests.bookish import Bookish, know_viewer
 from tests.harness import TEAM_KEY, Processes, wait_until
+from tests.store.past import Past, days_ago
 
 VIEWER, FILMS_VIEWER = (f"sk-admin-{who}-0123456789abcdef0123456789" for who in ("any", "films"))
 SUMS = {
@@ -197,6 +199,18 @@ def test_a_statement_adds_up_and_leaves_out_what_nobody_knows(root: Operator):
     text = root.http.get(f"{where}&format=text").text
     assert ["total", "4", "5.50"] in [line.split() for line in text.splitlines()]
     assert root.done("GET", "/usage/statement?team=films")["total_fen"] == 0  # last month
+
+
+async def test_a_size_with_a_colon_can_be_billed(processes: Processes, store: Store):
+    when = days_ago(1)
+    await Past(store).ends(when, model="vidu2", form="16:9:-:4")
+    month = {"month": f"{when:%Y-%m}", "time_zone": "UTC", "team": "films"}
+    with closing(Operator(processes.gateway(None, {"main": 1}))) as operator:
+        bill = operator.http.get("/admin/usage/statement", params=month).json()
+        (entry,) = rows_of(operator.http.get(f"/admin/usage/entries?from={when:%Y-%m-%d}"))
+    told = ("size", "quality", "seconds")
+    assert [tuple(line[name] for name in told) for line in bill["lines"]] == [("16:9", None, 4)]
+    assert tuple(entry[name] for name in told) == ("16:9", "", "4")
 
 
 @pytest.mark.parametrize("route", ROUTES)
