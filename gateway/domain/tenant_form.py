@@ -32,7 +32,10 @@ from gateway.domain.team import Permit, Team, TeamKey
 def _with_zone(when: datetime) -> datetime:
     if when.tzinfo is None:
         raise ValueError("must say its time zone, like 2026-03-01T00:00:00+08:00")
-    return when.astimezone(UTC)
+    try:
+        return when.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be between the years 1 and 9999 in UTC") from None
 
 
 Moment = Annotated[datetime, AfterValidator(_with_zone)]

@@ -269,6 +269,8 @@ def test_a_viewer_of_all_sees_all_and_a_teams_key_nothing(town: Bookish):
         ("/entries?format=json", "format", "csv, jsonl"),
         ("/unknown?status=failed", "status", "cannot be said here"),
         ("/statement?team=films&month=2026-13", "month", "2026-03"),
+        ("/statement?team=films&month=9999-12", "month", "2026-03"),
+        ("/statement?team=films&month=２０２６-03&format=csv", "month", "2026-03"),
         ("/statement", "team", "missing"),
     ],
 )
