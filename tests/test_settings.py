@@ -70,7 +70,7 @@ def test_the_file_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_secrets_may_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    (tmp_path / "admin").write_text("sk-admin-key\n")
+    (tmp_path / "admin").write_text("sk-admin-key-0123456789abcdef0123\n")
     (tmp_path / "accounts").write_text(json.dumps([ACCOUNT]))
     settings = load(
         monkeypatch,
@@ -78,7 +78,7 @@ def test_secrets_may_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         GATEWAY_ACCOUNTS_FILE=str(tmp_path / "accounts"),
     )
     assert settings.admin_key is not None
-    assert settings.admin_key.get_secret_value() == "sk-admin-key"
+    assert settings.admin_key.get_secret_value() == "sk-admin-key-0123456789abcdef0123"
     assert settings.accounts[0].name == "main"
 
 
@@ -124,7 +124,8 @@ WRONG = [
         "GATEWAY_REDIS_URL",
         "redis://store:6379",
     ),
-    ({"GATEWAY_ADMIN_KEY": "a b"}, "GATEWAY_ADMIN_KEY", "without spaces"),
+    ({"GATEWAY_ADMIN_KEY": f"{'a' * 31} b"}, "GATEWAY_ADMIN_KEY", "without spaces"),
+    ({"GATEWAY_ADMIN_KEY": "a" * 31}, "GATEWAY_ADMIN_KEY", "32"),
     ({"GATEWAY_CONFIG": "/no/such.yaml"}, "GATEWAY_CONFIG", "/no/such.yaml"),
     ({"GATEWAY_ADMIN_KEY_FILE": "/no/such"}, "GATEWAY_ADMIN_KEY_FILE", "/no/such"),
     ({"GATEWAY_ADMIN_KEY_FILE": "x", "GATEWAY_ADMIN_KEY": "y"}, "GATEWAY_ADMIN_KEY", "both"),
