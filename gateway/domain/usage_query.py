@@ -108,6 +108,19 @@ def read_span(start: str | None, end: str | None, zone: ZoneInfo, now: datetime)
     return Span(from_ms, to_ms)
 
 
+def require_full_hours(span: Span, zone: ZoneInfo) -> None:
+    """Refuse what begins or ends within an hour of a zone: no sums tell of it, and to add up all
+    entries in between takes the longer, the more everybody's tasks they are.
+
+    Raises:
+        InvalidField: naming `from` or `to`.
+    """
+    for name, at_ms in (("from", span.from_ms), ("to", span.to_ms)):
+        at = datetime.fromtimestamp(at_ms / 1000, zone)
+        if (at.minute, at.second, at.microsecond) != (0, 0, 0):
+            raise InvalidField(f"{name} must be a day or a full hour here ({zone})", param=name)
+
+
 def read_month(month: str | None, zone: ZoneInfo, now: datetime) -> str:
     """A month like 2026-03; the last one that is over where none is said."""
     if month is None:

@@ -11,9 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 
 from gateway.api.usage_telling import csv_text
 from gateway.store.connection import Store
+from gateway.store.keyspace import Keyspace
 from tests import noon
 from tests.admin import Operator
 from tests.bookish import Bookish, know_viewer
@@ -284,6 +286,26 @@ def test_a_team_is_told_what_is_wrong_in_its_own_words(town: Bookish):
     answer = town.films.http.get("/v1/usage?from=2026-02-30")
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "1214")
     assert answer.json()["error"]["param"] == "from"
+
+
+def test_a_team_cannot_have_everybodys_entries_added_up(
+    town: Bookish, root: Operator, store_url: str
+):
+    """Sums of hours tell what a team used; only operators may ask for what they do not tell."""
+    for where, param in (("from=2026-03-01T08:00:01", "from"), ("to=2026-03-01T08:30", "to")):
+        answer = town.films.http.get(f"/v1/usage?{where}")
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+        assert root.ask("GET", f"/usage?{where}").status_code == 200
+    assert town.films.http.get("/v1/usage?from=2026-03-01T08:00").status_code == 200
+    first_hour = Keyspace(town.settings["GATEWAY_POOL"]).first_usage_hour
+    with redis.Redis.from_url(store_url) as client:
+        client.set(first_hour, 10**6)
+        answer = town.films.http.get("/v1/usage?from=1975-01-01")
+        this_month = town.films.http.get("/v1/usage").json()
+        client.delete(first_hour)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "from")
+    assert "longer ago" in answer.json()["error"]["message"]
+    assert this_month["usage"]["team"]["tasks"] == SUMS["tasks"]
 
 
 def test_a_time_with_an_unescaped_offset_is_understood(root: Operator):
