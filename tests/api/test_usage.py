@@ -143,9 +143,25 @@ def test_the_csv_has_what_the_json_has(root: Operator):
 
 
 def test_cells_that_a_spreadsheet_would_run_are_only_shown():
-    cells = ["=1+1", "+1", "-1", "@a", "\t=1", "a=1", '"', "影片", "", None, 7]
+    cells = [
+        "=1+1",
+        "+1",
+        "-1",
+        "@a",
+        "\t=1",
+        "\n=1",
+        "\uff1d1",
+        "\uff201",
+        "a=1",
+        '"',
+        "影片",
+        "",
+        None,
+        7,
+    ]
     (row,) = csv.reader(io.StringIO(csv_text([cells])))
-    assert row == ["'=1+1", "'+1", "'-1", "'@a", "'\t=1", "a=1", '"', "影片", "", "", "7"]
+    shown = ["'=1+1", "'+1", "'-1", "'@a", "'\t=1", "'\n=1", "'\uff1d1", "'\uff201"]
+    assert row == [*shown, "a=1", '"', "影片", "", "", "7"]
 
 
 def test_entries_are_exported_one_a_task(town: Bookish, root: Operator):
