@@ -226,6 +226,7 @@ def test_what_the_settings_have_is_shown_and_changed_there(town: Town):
         ("/teams", {"name": "x", "expires_at": "9999-12-31T23:59:59-12:00"}, "expires_at", "9999"),
         ("/teams", {"name": "x", "metadata": {"a": "\x1b[2J"}}, "metadata.a", "control characters"),
         ("/keys", {"team": "films", "name": "a\u202eb"}, "name", "control characters"),
+        ("/keys", {"team": "films", "name": "a\u2028b"}, "name", "control characters"),
         ("/teams", {"name": "x", "reason": 5}, "reason", "text"),
         ("/keys", {}, "team", "missing"),
         ("/keys", {"team": "nobody"}, "team", "there is no such team, only"),
