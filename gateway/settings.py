@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.domain.account_form import AccountForm, Limit, Name, has_host
-from gateway.domain.tenant_form import PriceForm, TeamForm
+from gateway.domain.tenant_form import Fen, PriceForm, TeamForm
 
 PREFIX = "GATEWAY_"
 
@@ -62,10 +62,11 @@ class ModelSettings(_Entry):
     """A model beside the built-in one. What it costs and how many may run must be said."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    price_fen: int = Field(ge=0)
+    price_fen: Fen
     limit: Limit
     providers: list[Name] = ["bigmodel"]
-    qualities: list[str] = []
+    qualities: list[Annotated[str, Field(pattern=r"^[^:]+$")]] = []
+    """Without a colon: the ledger has one between size, quality and seconds."""
     sizes: list[str] = []
     fps: list[int] = []
     durations: list[int] = []
@@ -329,9 +330,13 @@ class Settings(BaseSettings):
 
     @field_validator("admin_key")
     @classmethod
-    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
-            raise ValueError("must be printable characters without spaces")
+    def _cannot_be_guessed(cls, key: SecretStr | None) -> SecretStr | None:
+        # Guesses are not counted, which could lock an operator out: its length is what defends it.
+        if key is not None and not re.fullmatch(r"[!-~]{32,256}", key.get_secret_value()):
+            raise ValueError(
+                "must be 32 to 256 printable characters without spaces; make one with: "
+                "openssl rand -hex 32"
+            )
         return key
 
     @model_validator(mode="after")

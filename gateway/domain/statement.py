@@ -78,7 +78,7 @@ class Statement:
         lines = self._charged if entry.outcome is Outcome.CHARGED else self._unknown
         kind = (entry.model, entry.form, entry.price_fen)
         if kind not in lines:
-            size, quality, seconds = entry.form.split(":")
+            size, quality, seconds = entry.kind
             lines[kind] = Line(
                 model=entry.model,
                 size=size,

@@ -87,6 +87,12 @@ class Entry:
         return f"{self.task}-{self.claim}"
 
     @property
+    def kind(self) -> tuple[str, str, str]:
+        """Size, quality and seconds; `-` for what was not said. A size may have a colon: 16:9."""
+        size, quality, seconds = self.form.rsplit(":", 2)
+        return size, quality, seconds
+
+    @property
     def told_status(self) -> str:
         return UNKNOWN if self.outcome is Outcome.UNKNOWN else self.status
 
