@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from gateway.domain.usage import Entry, Outcome
+from gateway.domain.task import Outcome
+from gateway.domain.usage import Entry
 from gateway.domain.usage_query import Span, month_span
 
 

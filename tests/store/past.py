@@ -25,6 +25,10 @@ for number = first, first + count - 1 do
     'claim', 1, 'looks', 5, 'order', number, 'account', 'a', 'provider', 'bigmodel',
     'api_key_id', '3f1b0c62a9de', 'provider_task_id', 'vendor-' .. id)
   redis.call('ZADD', key('tasks', team), number, id)
+  write_step(id, 'queued', '', rules)
+  write_step(id, 'claimed', 'a', rules)
+  write_step(id, 'sending', '3f1b0c62a9de', rules)
+  write_step(id, 'in_progress', 'vendor-' .. id, rules)
   local task = read_task(id)
   reserve(task)
   finish(id, task, status, outcome, {'videos', '[{"url":"https://vendor.example/' .. id ..
