@@ -275,6 +275,21 @@ class Settings(BaseSettings):
     )
     failpoints: list[FailpointSettings] = Field([], description="for tests: where to fail")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["pretty", "json"] = Field(
+        "pretty", description="a line of text for people, or a JSON object a line"
+    )
+    log_prompts: bool = Field(False, description="whether prompts may stand in the log")
+    traces_endpoint: str | None = Field(
+        None,
+        description="an OTLP/HTTP collector, like http://collector:4318/v1/traces; needs the extra "
+        "otel",
+    )
+    worker_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="where `gateway worker` tells of its health and metrics; unset: nowhere",
+    )
 
     @field_validator("redis_url")
     @classmethod
@@ -287,7 +302,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a URL like redis://store:6379/0")
         return url
 
-    @field_validator("public_url")
+    @field_validator("public_url", "traces_endpoint")
     @classmethod
     def _is_an_address(cls, url: str | None) -> str | None:
         if url is None:

@@ -75,6 +75,7 @@ class Running:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if found := re.search(r"listening on (http://\S+)|worker running", line):
+                self.said = line
                 return found[1] or ""
         self.process.wait()
         raise AssertionError(f"the process ended at once: {self.log_text()[-2000:]}")
