@@ -22,6 +22,7 @@ from tests.harness import ADMIN_KEY, OTHER_KEY, Caller, Processes, Running, Vend
 LIMITS = {"main": 5, "second": 10}
 VIEWS = ("overview", "usage", "tasks", "accounts", "teams", "playground", "audit")
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
+expect.set_options(timeout=20_000)
 SHOTS = Path(os.environ.get("GATEWAY_TEST_SHOTS", ""))
 
 

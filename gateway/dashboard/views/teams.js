@@ -34,7 +34,7 @@ export function Teams({ who, rest }) {
     <${Fault} error=${teams.error} />
     ${teams.data && (list.length ? html`<${Table} columns=${columns} rows=${list} rowKey=${(row) => row.name} caption=${t("view_teams")} />` : html`<${Empty}>${t("no_teams")}<//>`)}
     ${(teams.data?.unfit || []).map((text) => html`<p class="fault">${typeof text === "string" ? text : JSON.stringify(text)}</p>`)}
-    ${adding && html`<${Add} close=${() => setAdding(false)} />`}
+    ${adding && html`<${Add} close=${() => setAdding(false)} again=${teams.again} />`}
   `;
 }
 
@@ -57,7 +57,7 @@ const permits = (of) => [
   { name: "reason", label: t("reason") },
 ];
 
-function Add({ close }) {
+function Add({ close, again }) {
   const fields = [
     { name: "name", label: t("name"), required: true, help: t("name_help") },
     { name: "tier", label: t("tier"), options: TIERS, help: t("team_tier_help") },
@@ -66,6 +66,7 @@ function Add({ close }) {
   ];
   const done = (team) => {
     close();
+    again();
     location.hash = `#/teams/${encodeURIComponent(team.name)}`;
   };
   return html`
