@@ -88,8 +88,9 @@ format: $(VENV)/.ready ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(VENV)/.ready ## Measure submits and cached results beside bare FastAPI and bare uvicorn
+bench: $(VENV)/.ready ## Measure submits and cached results beside bare servers, and who watches
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.watching
 
 .PHONY: looks
 looks: $(VENV)/.ready ## Measure slot time in use under a backlog against looks a task (some 9 minutes)
@@ -119,10 +120,16 @@ mutants: $(VENV)/.ready ## See that the suites find seeded faults (some minutes)
 containers: $(VENV)/.ready ## Build the image for real and run the compose demo (Debian, root)
 	@bash deploy/containers.sh
 
+.PHONY: metrics
+metrics: $(VENV)/.ready ## Write the pages that are made of code: the metrics, the Grafana boards
+	@$(BIN)/python -m gateway.telemetry.table > deploy/metrics.md
+	@$(BIN)/python deploy/grafana/make_boards.py
+
 .PHONY: lock
 lock: $(VENV)/.ready ## Pin the newest allowed versions, with hashes, into the requirements files
 	@$(LOCK) --upgrade pyproject.toml -o requirements.txt
-	@$(LOCK) --upgrade pyproject.toml --group dev -o requirements-dev.txt
+	@$(LOCK) --upgrade pyproject.toml --extra otel -o requirements-otel.txt
+	@$(LOCK) --upgrade pyproject.toml --extra otel --group dev -o requirements-dev.txt
 	@for set in build lint; do $(LOCK) --upgrade deploy/requirements-$$set.in -o deploy/requirements-$$set.txt; done
 	@for sdk in $(SDKS) node; do $(LOCK) --upgrade tests/sdk/$$sdk.in -o tests/sdk/$$sdk.txt; done
 	@$(MAKE) --no-print-directory .venv-sdk/node/.ready

@@ -28,6 +28,8 @@ name=gateway-containers-$$
 daemon_pid=
 step_pid=
 export IMAGE=cogvideo-gateway:$name
+# Prometheus and Grafana have no stand-ins here: what they are given is tried in tests/deploy.
+export COMPOSE_PROFILES=demo
 export DOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain PIP_DISABLE_PIP_VERSION_CHECK=1
 
 refuse() {

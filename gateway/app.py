@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from gateway import __version__
-from gateway.api import limits, models, mounting, ops, reference, usage
+from gateway.api import dashboard, limits, models, mounting, ops, reference, usage
 from gateway.api.admin import plane
 from gateway.api.admin.deps import AdminServices, refuse_teams_own
 from gateway.api.admin.tenant_views import TenantViews
@@ -21,13 +21,14 @@ from gateway.bootstrap import Gateway
 from gateway.dialects import DIALECTS
 from gateway.lifecycle.account_import import AccountImport
 from gateway.lifecycle.tenant_changes import TenantChanges
-from gateway.metrics import exposition
 from gateway.settings import Settings
+from gateway.telemetry.timing import TimedRequests
 
 
 def client_app(gateway: Gateway, settings: Settings, state: Callable[[], str]) -> ASGIApp:
     """What teams call: every dialect's routes, and the probes."""
-    return with_edge(_client_routes(gateway, settings, state), settings.cors_origins)
+    app = _client_routes(gateway, settings, state)
+    return with_edge(app, _timed(gateway), settings.cors_origins)
 
 
 def admin_app(
@@ -38,7 +39,15 @@ def admin_app(
     app.include_router(ops.health_router(state))
     _add_admin_routes(app, gateway, settings, admin_key)
     app.include_router(_metrics(gateway, None))
-    return with_edge(app)
+    return with_edge(app, _timed(gateway))
+
+
+def worker_app(gateway: Gateway, state: Callable[[], str]) -> ASGIApp:
+    """What a worker tells of itself on a port of its own: its health, and metrics without a key."""
+    app = _bare_app()
+    app.include_router(ops.health_router(state))
+    app.include_router(_metrics(gateway, None))
+    return with_edge(app, _timed(gateway))
 
 
 def whole_app(
@@ -52,12 +61,23 @@ def whole_app(
         refuse_teams_own(operator_by_key(request, admin_key, gateway.pool.tenants))
 
     app.include_router(_metrics(gateway, check))
-    return with_edge(app, settings.cors_origins)
+    return with_edge(app, _timed(gateway), settings.cors_origins)
 
 
 def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str]) -> FastAPI:
     app = _bare_app()
-    services = Services(
+    services = _services(gateway, settings)
+    app.include_router(ops.health_router(state))
+    app.include_router(mounting.router(DIALECTS, services))
+    app.include_router(limits.router(services))
+    app.include_router(models.router(services))
+    app.include_router(usage.router(services, gateway.pool.usage))
+    reference.add_to(app)
+    return app
+
+
+def _services(gateway: Gateway, settings: Settings) -> Services:
+    return Services(
         directory=gateway.pool.tenants,
         admission=gateway.admission,
         dispatcher=gateway.dispatcher,
@@ -70,13 +90,6 @@ def _client_routes(gateway: Gateway, settings: Settings, state: Callable[[], str
         longest_wait_seconds=settings.longest_wait_seconds,
         max_body_bytes=settings.max_body_bytes,
     )
-    app.include_router(ops.health_router(state))
-    app.include_router(mounting.router(DIALECTS, services))
-    app.include_router(limits.router(services))
-    app.include_router(models.router(services))
-    app.include_router(usage.router(services, gateway.pool.usage))
-    reference.add_to(app)
-    return app
 
 
 def _add_admin_routes(app: FastAPI, gateway: Gateway, settings: Settings, admin_key: str) -> None:
@@ -93,15 +106,25 @@ def _add_admin_routes(app: FastAPI, gateway: Gateway, settings: Settings, admin_
         tenant_changes=TenantChanges(pool.tenants),
         audit=pool.tasks,
         usage=pool.usage,
+        tasks=pool.tasks,
+        search=pool.search,
+        client=_services(gateway, settings),
+        live=gateway.live,
+        max_age_seconds=settings.max_age_seconds,
         max_body_bytes=settings.max_body_bytes,
     )
     routes = plane.router(services)
     app.include_router(routes)
+    app.include_router(dashboard.router())
     reference.add_admin_to(app, routes.routes)
 
 
 def _metrics(gateway: Gateway, check: Callable[[Request], object] | None) -> APIRouter:
-    return ops.metrics_router(partial(exposition, gateway.pool.capacity), check)
+    return ops.metrics_router(gateway.exposition.text, check)
+
+
+def _timed(gateway: Gateway) -> Callable[[ASGIApp], ASGIApp]:
+    return partial(TimedRequests, counting=gateway.counting)
 
 
 def _bare_app() -> FastAPI:

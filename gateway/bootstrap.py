@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+import os
 import re
 import secrets
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -13,11 +16,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
+from gateway.api.admin.live import Live
 from gateway.domain.account import Account, Preference, Source
 from gateway.domain.account_form import AccountTerms
 from gateway.domain.catalog import Catalog, ModelSpec
 from gateway.domain.errors import InvalidField
-from gateway.domain.ports import Provider
+from gateway.domain.ports import NOBODY, Journal, Provider
 from gateway.domain.provider_answers import Rest
 from gateway.domain.submission import QueueBounds
 from gateway.domain.team import Team
@@ -33,6 +37,7 @@ from gateway.lifecycle.dispatcher import Dispatcher
 from gateway.lifecycle.key_test import KeyTest
 from gateway.lifecycle.look_schedule import LookSchedule
 from gateway.lifecycle.looks import Looks
+from gateway.lifecycle.overview import Overviews
 from gateway.lifecycle.persistence import until_stored
 from gateway.lifecycle.poller import Poller
 from gateway.lifecycle.settlement import Settlement
@@ -45,7 +50,7 @@ from gateway.providers.media import open_media
 from gateway.settings import ModelSettings, Settings, WrongSettings
 from gateway.store.accounts import AccountStore
 from gateway.store.capacity import CapacityReader
-from gateway.store.connection import Store, open_store, understood
+from gateway.store.connection import Around, Store, open_store, understood
 from gateway.store.durations import DurationStore
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.encryption import Cipher
@@ -58,8 +63,17 @@ from gateway.store.ledger_files import LedgerFiles
 from gateway.store.sessions import SessionStore
 from gateway.store.slots import SlotStore
 from gateway.store.spending import SpendingReader
+from gateway.store.task_search import TaskSearch
 from gateway.store.tasks import Rules, TaskStore
 from gateway.store.tenants import TenantStore
+from gateway.telemetry.counters import Counters
+from gateway.telemetry.exposition import Exposition
+from gateway.telemetry.journal import Listener, Telling
+from gateway.telemetry.life_log import LifeLog
+from gateway.telemetry.metrics import Counting
+from gateway.telemetry.pool_figures import PoolReader
+from gateway.telemetry.sharing import shared_counts
+from gateway.telemetry.timing import TimedStore
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +97,7 @@ class Pool:
     sessions: SessionStore
     ledger_files: LedgerFiles
     usage: UsageReports
+    search: TaskSearch
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +115,9 @@ class Gateway:
     background: Background
     changes: AccountChanges
     key_test: KeyTest
+    counting: Counting
+    exposition: Exposition
+    live: Live
 
     async def configure(self) -> None:
         """Make the pool's limits those of the settings; wait for the store as long as it takes.
@@ -191,16 +209,16 @@ def _secret(
 
 @asynccontextmanager
 async def open_pool(
-    settings: Settings, url: str, failpoints: Failpoints | None = None
+    settings: Settings, url: str, *around: Around, journal: Journal = NOBODY
 ) -> AsyncIterator[Pool]:
-    """Connect to the store, without touching a limit."""
+    """Connect to the store, without touching a limit. `around` is put around each question to it,
+    the last outermost."""
     catalog = Catalog(map(_model, settings.models), settings.expected_seconds)
     terms = _terms(settings, catalog)
     of_settings = {account.name: account for account in _accounts(settings)}
-    around = [failpoints.around_store] if failpoints else []
     async with open_store(url, settings.pool, settings.store_timeout_seconds, *around) as store:
         bounds = _bounds(settings)
-        tasks = TaskStore(store, _rules(settings), bounds, settings.cached_tasks)
+        tasks = TaskStore(store, _rules(settings), bounds, settings.cached_tasks, journal)
         lanes = LaneRules(
             catalog=catalog,
             unknown_share=settings.unknown_share,
@@ -228,6 +246,7 @@ async def open_pool(
             sessions=SessionStore(store),
             ledger_files=files,
             usage=UsageReports(Ledger(store, files), tenants, tasks, zone),
+            search=TaskSearch(store, lambda: tenants.teams, settings.max_age_seconds),
         )
 
 
@@ -249,8 +268,18 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
     """Open everything that one process needs. Connects to nothing yet."""
     failpoints = _failpoints(settings)
     watch = [failpoints.at_vendor] if failpoints else []
+    counting = Counting()
+    fail: list[Around] = [failpoints.around_store] if failpoints else []
+    listeners: list[Listener] = [LifeLog(with_prompts=settings.log_prompts), Counters(counting)]
     async with (
-        open_pool(settings, url, failpoints) as pool,
+        _traces(settings) as traces,
+        open_pool(
+            settings,
+            url,
+            *fail,
+            TimedStore(counting),
+            journal=(journal := Telling(*listeners, *traces)),
+        ) as pool,
         open_provider_http(settings.submit_timeout_seconds, settings.looks_at_once, *watch) as http,
         open_media() as media,
     ):
@@ -272,6 +301,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             pool.accounts.refresh,
             schedule,
             alarm,
+            journal,
             send_window_seconds=settings.send_window_seconds,
         )
         looks = Looks(providers, pool.accounts)
@@ -282,6 +312,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             looks,
             schedule,
             Turns(settings.looks_per_account, settings.look_lease_seconds / 2),
+            journal,
             at_once=settings.looks_at_once,
             missing_seconds=settings.missing_seconds,
         )
@@ -304,6 +335,7 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
                 pool.accounts,
                 pool.tenants,
                 ZoneInfo(settings.time_zone),
+                journal,
             ),
             dispatcher,
             poller,
@@ -311,9 +343,12 @@ async def open_gateway(settings: Settings, url: str) -> AsyncIterator[Gateway]:
             Content(pool.tasks, looks, media),
             events,
             durations,
-            Background(pool.tasks, dispatcher, poller, _bookkeeping(settings, pool)),
+            Background(pool.tasks, dispatcher, poller, _bookkeeping(settings, pool), journal),
             AccountChanges(pool.accounts),
             KeyTest(pool.accounts, providers),
+            counting,
+            Exposition(_pool_reader(settings, pool), counting, shared_counts()),
+            _live(pool, durations),
         )
 
 
@@ -322,6 +357,50 @@ async def open_key_test(settings: Settings, accounts: AccountStore) -> AsyncIter
     """What a command needs to ask the vendors about keys."""
     async with open_provider_http(settings.submit_timeout_seconds, settings.looks_at_once) as http:
         yield KeyTest(accounts, _providers(http))
+
+
+@asynccontextmanager
+async def _traces(settings: Settings) -> AsyncIterator[list[Listener]]:
+    """Whoever keeps traces; nobody where that was not asked for.
+
+    Raises:
+        WrongSettings: it was, and the libraries for it are not there.
+    """
+    if settings.traces_endpoint is None:
+        yield []
+        return
+    try:
+        from gateway.telemetry.traces import Traces
+    except ImportError:
+        raise WrongSettings(
+            "GATEWAY_TRACES_ENDPOINT needs the extra otel: "
+            "pip install --require-hashes -r requirements-otel.txt"
+        ) from None
+    traces = Traces(settings.traces_endpoint, _process())
+    yield [traces]
+    await asyncio.to_thread(traces.close)
+
+
+def _process() -> str:
+    """Names this process to whoever reads of several."""
+    return f"{re.sub(r'[^!-~]', '-', socket.gethostname())}/{os.getpid()}"
+
+
+def _live(pool: Pool, durations: DurationStore) -> Live:
+    overviews = Overviews(
+        pool.capacity, pool.usage, pool.spending, pool.tasks, durations, pool.tenants
+    )
+    return Live(overviews, lambda: (pool.accounts.version, pool.tenants.version))
+
+
+def _pool_reader(settings: Settings, pool: Pool) -> PoolReader:
+    return PoolReader(
+        pool.capacity,
+        pool.spending,
+        lambda: pool.tenants.teams,
+        lambda: pool.slots.verify(pool.tenants.teams.values()),
+        settings.queue_tasks,
+    )
 
 
 def _bookkeeping(settings: Settings, pool: Pool) -> Bookkeeping:
@@ -470,4 +549,5 @@ def _rules(settings: Settings) -> Rules:
         rest_budget=settings.rest_budget,
         probe_submits=settings.probe_submits,
         probe_seconds=settings.probe_seconds,
+        process=_process(),
     )

@@ -139,5 +139,5 @@ def audit(last: int) -> None:
 
 def _settings(log_level: str | None = None) -> Settings:
     settings = load_settings()
-    configure_logging(log_level or settings.log_level)
+    configure_logging(log_level or settings.log_level, settings.log_format)
     return settings

@@ -18,7 +18,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from gateway.app import admin_app, client_app, whole_app
+from gateway.app import admin_app, client_app, whole_app, worker_app
 from gateway.bootstrap import (
     Gateway,
     admin_key,
@@ -31,6 +31,8 @@ from gateway.fleet import run_fleet, stop_with_parent
 from gateway.http_head import BoundedHead
 from gateway.logs import configure_logging
 from gateway.settings import Settings, WrongSettings
+from gateway.telemetry.sharing import counting_together
+from gateway.telemetry.timing import LoopLag
 
 log = logging.getLogger(__name__)
 
@@ -50,33 +52,38 @@ def serve(settings: Settings, *, with_worker: bool, announce: Callable[[str], No
         if settings.admin_port is not None:
             sockets.append(_listen("GATEWAY_ADMIN_PORT", settings.host, settings.admin_port))
         for name, listening in zip(("gateway", "admin plane"), sockets, strict=False):
-            host, port = listening.getsockname()[:2]
-            shown = f"[{host}]" if ":" in host else host
-            announce(f"{name} listening on http://{shown}:{port}")
+            announce(f"{name} listening on {_address(listening)}")
         if settings.workers == 1:
             uvloop.run(_serve(settings, url, key, sockets, with_worker, stop_asked))
         else:
             child = partial(_serve_child, settings, with_worker, sockets)
-            run_fleet(
-                settings.workers,
-                child,
-                stop_seconds=settings.drain_delay_seconds + _REQUEST_SECONDS + 2 * drain + 5,
-            )
+            stop_seconds = settings.drain_delay_seconds + _REQUEST_SECONDS + 2 * drain + 5
+            with counting_together():
+                run_fleet(settings.workers, child, stop_seconds=stop_seconds)
 
 
 def work(settings: Settings, *, announce: Callable[[str], None]) -> None:
-    """Run the background loops alone until SIGTERM or SIGINT."""
+    """Run the background loops alone until SIGTERM or SIGINT; tell of them where that is asked."""
 
     async def run() -> None:
+        drain = _drain_seconds(settings)
         with _stop_on_signal(stop_asked) as stop:
             async with (
                 open_gateway(settings, url) as gateway,
-                _running(gateway, stop, _drain_seconds(settings), with_worker=True),
+                _running(gateway, stop, drain, with_worker=True) as started,
             ):
-                announce("worker running")
-                await stop.wait()
+                announce(" ".join(("worker running", *where)))
+                if sockets:
+                    app = worker_app(gateway, _state(stop, started))
+                    await _listen_until(stop, settings.drain_delay_seconds, [app], sockets)
+                else:
+                    await stop.wait()
 
     with _orderly_exit() as stop_asked, store_url(settings) as url:
+        sockets = []
+        if settings.worker_port is not None:
+            sockets.append(_listen("GATEWAY_WORKER_PORT", settings.host, settings.worker_port))
+        where = [f"(health and metrics on {_address(each)})" for each in sockets]
         uvloop.run(run())
 
 
@@ -96,7 +103,7 @@ def _drain_seconds(settings: Settings) -> float:
 
 def _serve_child(settings: Settings, with_worker: bool, sockets: list[socket.socket]) -> None:
     """One of several API processes, with the parent's settings however late it starts."""
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     with _orderly_exit() as stop_asked, store_url(settings) as url:
         key = admin_key(settings)
         uvloop.run(_serve(settings, url, key, sockets, with_worker, stop_asked))
@@ -116,12 +123,7 @@ async def _serve(
             open_gateway(settings, url) as gateway,
             _running(gateway, stop, drain, with_worker=with_worker) as started,
         ):
-
-            def state() -> str:
-                if stop.is_set():
-                    return "stopping"
-                return "ready" if started.is_set() else "starting"
-
+            state = _state(stop, started)
             if len(sockets) == 1:
                 apps = [whole_app(gateway, settings, state, key)]
             else:
@@ -134,6 +136,15 @@ async def _serve(
             gc.collect()
             gc.freeze()
             await _listen_until(stop, settings.drain_delay_seconds, apps, sockets)
+
+
+def _state(stop: asyncio.Event, started: asyncio.Event) -> Callable[[], str]:
+    def state() -> str:
+        if stop.is_set():
+            return "stopping"
+        return "ready" if started.is_set() else "starting"
+
+    return state
 
 
 async def _configure(gateway: Gateway) -> None:
@@ -173,6 +184,7 @@ async def _running(
     async def leave() -> None:
         await stop.wait()
         gateway.waiting.stop()
+        gateway.live.stop()
         gateway.dispatcher.stop()
         gateway.background.stop()
         if not started.is_set():
@@ -183,6 +195,8 @@ async def _running(
         gateway.durations.run,
         gateway.pool.accounts.run,
         gateway.pool.tenants.run,
+        LoopLag(gateway.counting).run,
+        gateway.live.run,
     )
     listening = [asyncio.create_task(run()) for run in readers]
     background, leaving = asyncio.create_task(run()), asyncio.create_task(leave())
@@ -280,6 +294,11 @@ def _stop_on_signal(stop_asked: threading.Event) -> Iterator[asyncio.Event]:
         stop.set()
     stop_with_parent(stop.set)
     yield stop
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _listen(setting: str, host: str, port: int) -> socket.socket:

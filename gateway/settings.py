@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.domain.account_form import AccountForm, Limit, Name, has_host
-from gateway.domain.tenant_form import PriceForm, TeamForm
+from gateway.domain.tenant_form import Fen, PriceForm, TeamForm
 
 PREFIX = "GATEWAY_"
 
@@ -62,10 +62,11 @@ class ModelSettings(_Entry):
     """A model beside the built-in one. What it costs and how many may run must be said."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    price_fen: int = Field(ge=0)
+    price_fen: Fen
     limit: Limit
     providers: list[Name] = ["bigmodel"]
-    qualities: list[str] = []
+    qualities: list[Annotated[str, Field(pattern=r"^[^:]+$")]] = []
+    """Without a colon: the ledger has one between size, quality and seconds."""
     sizes: list[str] = []
     fps: list[int] = []
     durations: list[int] = []
@@ -274,6 +275,21 @@ class Settings(BaseSettings):
     )
     failpoints: list[FailpointSettings] = Field([], description="for tests: where to fail")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["pretty", "json"] = Field(
+        "pretty", description="a line of text for people, or a JSON object a line"
+    )
+    log_prompts: bool = Field(False, description="whether prompts may stand in the log")
+    traces_endpoint: str | None = Field(
+        None,
+        description="an OTLP/HTTP collector, like http://collector:4318/v1/traces; needs the extra "
+        "otel",
+    )
+    worker_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="where `gateway worker` tells of its health and metrics; unset: nowhere",
+    )
 
     @field_validator("redis_url")
     @classmethod
@@ -286,7 +302,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a URL like redis://store:6379/0")
         return url
 
-    @field_validator("public_url")
+    @field_validator("public_url", "traces_endpoint")
     @classmethod
     def _is_an_address(cls, url: str | None) -> str | None:
         if url is None:
@@ -329,9 +345,13 @@ class Settings(BaseSettings):
 
     @field_validator("admin_key")
     @classmethod
-    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
-            raise ValueError("must be printable characters without spaces")
+    def _cannot_be_guessed(cls, key: SecretStr | None) -> SecretStr | None:
+        # Guesses are not counted, which could lock an operator out: its length is what defends it.
+        if key is not None and not re.fullmatch(r"[!-~]{32,256}", key.get_secret_value()):
+            raise ValueError(
+                "must be 32 to 256 printable characters without spaces; make one with: "
+                "openssl rand -hex 32"
+            )
         return key
 
     @model_validator(mode="after")

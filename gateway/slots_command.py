@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.bootstrap import read_pool
+from gateway.domain.capacity import Held
 from gateway.domain.task import Status, Task
 from gateway.keyboard import existing_store, operator, print_whole
 from gateway.settings import Settings
@@ -100,12 +101,12 @@ def _table(holdings: list[Holding], max_age_seconds: float) -> Table:
     return table
 
 
-def _status(task: Task, max_age_seconds: float) -> str:
+def _status(task: Held, max_age_seconds: float) -> str:
     if task.status is Status.UNKNOWN:
         return f"[yellow]unknown[/]: {escape(task.last_reason or '')}"
     return "[red]overdue[/]" if task.overdue(time.time(), max_age_seconds) else task.status.value
 
 
-def _age(task: Task) -> str:
+def _age(task: Held | Task) -> str:
     seconds = max(0, round(time.time() - (task.submitted_ms or task.created_ms) / 1000))
     return f"{seconds // 60}:{seconds % 60:02d}"

@@ -75,6 +75,7 @@ class Running:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if found := re.search(r"listening on (http://\S+)|worker running", line):
+                self.said = line
                 return found[1] or ""
         self.process.wait()
         raise AssertionError(f"the process ended at once: {self.log_text()[-2000:]}")
@@ -275,7 +276,8 @@ class Processes:
         self._stack.callback(running.stop)
         self.started.append(running)
         if running.url and wait_ready:
-            wait_until(lambda: httpx.get(f"{running.url}/readyz").status_code == 200)
+            ready = f"{running.url}/readyz"  # a process that only starts takes its time to answer
+            wait_until(lambda: httpx.get(ready, timeout=30).status_code == 200)
         return running
 
     def pass_time(self, seconds: float) -> None:

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 
 
 _ARCHIVE = "tests/store/test_ledger_archive.py"
+_EVENTS = "tests/api/test_admin_events.py"
 
 
 class Suite(Enum):
@@ -39,6 +40,8 @@ class Suite(Enum):
     LOOKS = ("-m", "pytest", "-q", "-x", "tests/lifecycle", "-k", "look or turn")
     BOOKS = ("-m", "pytest", "-q", "-x", "tests/store/test_ledger.py", _ARCHIVE)
     BILLS = ("-m", "pytest", "-q", "-x", "tests/api/test_usage.py", "tests/test_usage_command.py")
+    OPERATORS = ("-m", "pytest", "-q", "-x", "tests/api/test_admin_tasks.py", _EVENTS)
+    SEEN = ("-m", "pytest", "-q", "-x", "tests/telemetry")
     SOAK = ("-m", "tests.soak", "--tasks", "200", "--seed", "7")
 
 
@@ -61,7 +64,7 @@ MUTANTS = [
         "what was sent is queued again",
         f"{LUA}/sweep.lua",
         "lose(id, task, 'no answer was recorded', now, rules)",
-        "requeue(id, task)",
+        "requeue(id, task, 'lost', rules)",
         Suite.STATE_MACHINE,
     ),
     Mutant(
@@ -74,7 +77,7 @@ MUTANTS = [
     Mutant(
         "a task ends more than once",
         f"{LUA}/settle.lua",
-        "if task.claim ~= number or not may_end then return {0, {}} end",
+        "if task.claim ~= number or not may_end then return {0, {}, {}} end",
         "",
         Suite.STATE_MACHINE,
     ),
@@ -352,6 +355,34 @@ MUTANTS = [
         "if team is not None and not visible(request, team):",
         "if False:",
         Suite.BILLS,
+    ),
+    Mutant(
+        "a task's history misses a step",
+        f"{LUA}/mark_sending.lua",
+        "write_step(id, 'sending', api_key_id, rules)",
+        "",
+        Suite.STATE_MACHINE,
+    ),
+    Mutant(
+        "a team's viewer sees the others' tasks",
+        "gateway/api/admin/tasks.py",
+        "if task is None or not visible(request, task.team):",
+        "if task is None:",
+        Suite.OPERATORS,
+    ),
+    Mutant(
+        "a lane that changed is not told",
+        "gateway/api/admin/live.py",
+        "if self._lanes.get(name) != text",
+        "if name not in self._lanes",
+        Suite.OPERATORS,
+    ),
+    Mutant(
+        "prompts are in the log",
+        "gateway/telemetry/life_log.py",
+        "if self._with_prompts:",
+        "if True:",
+        Suite.SEEN,
     ),
 ]
 

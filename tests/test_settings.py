@@ -70,7 +70,7 @@ def test_the_file_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_secrets_may_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    (tmp_path / "admin").write_text("sk-admin-key\n")
+    (tmp_path / "admin").write_text("sk-admin-key-0123456789abcdef0123\n")
     (tmp_path / "accounts").write_text(json.dumps([ACCOUNT]))
     settings = load(
         monkeypatch,
@@ -78,7 +78,7 @@ def test_secrets_may_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         GATEWAY_ACCOUNTS_FILE=str(tmp_path / "accounts"),
     )
     assert settings.admin_key is not None
-    assert settings.admin_key.get_secret_value() == "sk-admin-key"
+    assert settings.admin_key.get_secret_value() == "sk-admin-key-0123456789abcdef0123"
     assert settings.accounts[0].name == "main"
 
 
@@ -108,13 +108,24 @@ WRONG = [
     ({"GATEWAY_TEAMS": [TEAM, TEAM | {"name": "b"}]}, "GATEWAY_TEAMS", "same key"),
     ({"GATEWAY_MODELS": [{"name": "vidu2", "limit": 1}]}, "GATEWAY_MODELS.0.price_fen", "required"),
     ({"GATEWAY_MODELS": [{"name": "vidu2", "price_fen": 1}]}, "GATEWAY_MODELS.0.limit", "required"),
+    (
+        {"GATEWAY_MODELS": [{"name": "m", "price_fen": 10**13, "limit": 1}]},
+        "GATEWAY_MODELS.0.price_fen",
+        "less than",
+    ),
+    (
+        {"GATEWAY_MODELS": [{"name": "m", "price_fen": 1, "limit": 1, "qualities": ["a:b"]}]},
+        "GATEWAY_MODELS.0.qualities.0",
+        "pattern",
+    ),
     ({"GATEWAY_REDIS_URL": "localhost:6379"}, "GATEWAY_REDIS_URL", "redis://"),
     (
         {"GATEWAY_REDIS_URL": "redis://localhost:notaport"},
         "GATEWAY_REDIS_URL",
         "redis://store:6379",
     ),
-    ({"GATEWAY_ADMIN_KEY": "a b"}, "GATEWAY_ADMIN_KEY", "without spaces"),
+    ({"GATEWAY_ADMIN_KEY": f"{'a' * 31} b"}, "GATEWAY_ADMIN_KEY", "without spaces"),
+    ({"GATEWAY_ADMIN_KEY": "a" * 31}, "GATEWAY_ADMIN_KEY", "32"),
     ({"GATEWAY_CONFIG": "/no/such.yaml"}, "GATEWAY_CONFIG", "/no/such.yaml"),
     ({"GATEWAY_ADMIN_KEY_FILE": "/no/such"}, "GATEWAY_ADMIN_KEY_FILE", "/no/such"),
     ({"GATEWAY_ADMIN_KEY_FILE": "x", "GATEWAY_ADMIN_KEY": "y"}, "GATEWAY_ADMIN_KEY", "both"),

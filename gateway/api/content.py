@@ -11,6 +11,7 @@ from starlette.requests import Request
 from gateway.api.deps import Services, own_task
 from gateway.domain.errors import InvalidField, NotSupported
 from gateway.domain.ports import MediaStream
+from gateway.domain.task import Task
 from gateway.lifecycle.content import Variant
 
 # Whatever else is asked for gets the whole file, as RFC 9110 (14.2) has it: several ranges come in
@@ -21,7 +22,12 @@ _PICTURE = re.compile(r"image/[a-z0-9.-]+", re.ASCII)
 
 async def content(services: Services, request: Request, task_id: str) -> Response:
     """The video, or its cover with `?variant=thumbnail`; HEAD tells what a GET would bring."""
-    task = (await own_task(services, request, task_id)).as_told()
+    return await content_of(services, request, await own_task(services, request, task_id))
+
+
+async def content_of(services: Services, request: Request, task: Task) -> Response:
+    """The same of a task that may be seen."""
+    task, task_id = task.as_told(), task.id
     variant = _variant(request.query_params.get("variant", Variant.VIDEO))
     asked = request.headers.get("range", "").strip()
     byte_range = asked if _ONE_RANGE.fullmatch(asked) else None

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from gateway.api.deps import Services, caller, read_body
 from gateway.api.preferences import wait_preferred
 from gateway.dialects.contract import Body, Dialect
-from gateway.domain.errors import InvalidField, RefusedByProvider, StoreUnavailable
+from gateway.domain.errors import GatewayError, InvalidField, RefusedByProvider, StoreUnavailable
 from gateway.domain.ports import Admitted
 from gateway.domain.submission import Overflow, QueuePlace, Submission
 from gateway.domain.task import Status, Task
@@ -30,10 +30,25 @@ _IDEMPOTENCY_KEY = re.compile(r"[ -~]{1,255}")
 async def create(services: Services, dialect: Dialect, request: Request) -> JSONResponse:
     """Admit what the body asks for, and answer when the caller wants to be answered."""
     calling = caller(request, services.directory)
+    return await create_as(services, dialect, request, calling)
+
+
+async def create_as(
+    services: Services,
+    dialect: Dialect,
+    request: Request,
+    calling: Caller,
+    body: Body | None = None,
+) -> JSONResponse:
+    """The same for a caller that is known already; `body` stands in for the request's own."""
     preferred = wait_preferred(request)
-    submission, words = await _parse(dialect, await _body(services, request))
-    request.state.dialect = words
-    submission = _with_terms(submission, request, calling)
+    try:
+        submission, words = await _parse(dialect, body or await _body(services, request))
+        request.state.dialect = words
+        submission = _with_terms(submission, request, calling)
+    except GatewayError as error:
+        services.admission.refused(calling, error)
+        raise
     admitted = await services.admission.admit(calling, submission)
     task = admitted.task
     log.info("request %s became task %s", request.state.request_id, task.id)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -41,8 +41,11 @@ _EXPOSED_HEADERS = (
 )
 
 
-def with_edge(app: FastAPI, cors_origins: Sequence[str] = ()) -> ASGIApp:
-    """Give the app our errors and, outermost, our request ids: a 500 has one as well.
+def with_edge(
+    app: FastAPI, timed: Callable[[ASGIApp], ASGIApp], cors_origins: Sequence[str] = ()
+) -> ASGIApp:
+    """Give the app our errors and, outermost, our request ids: a 500 has one as well. `timed` is
+    put around what answers.
 
     Pages of `cors_origins` may call it from a browser; none may where the list is empty.
     """
@@ -59,7 +62,7 @@ def with_edge(app: FastAPI, cors_origins: Sequence[str] = ()) -> ASGIApp:
             expose_headers=_EXPOSED_HEADERS,
             max_age=86400,
         )
-    return Plain(RequestId(app))
+    return Plain(RequestId(timed(app)))
 
 
 def error_response(request: Request, error: GatewayError) -> JSONResponse:

@@ -25,7 +25,7 @@ def router(services: Services) -> APIRouter:
         request.state.dialect = OPENAI
         caller(request, services.directory)
         offered = services.admission.offered()
-        return JSONResponse({"object": "list", "data": [_model(spec) for spec in offered]})
+        return JSONResponse({"object": "list", "data": [model_told(spec) for spec in offered]})
 
     @routes.get("/v1/models/{model}", summary="one of them")
     async def model(request: Request, model: str) -> JSONResponse:
@@ -33,13 +33,13 @@ def router(services: Services) -> APIRouter:
         caller(request, services.directory)
         for spec in services.admission.offered():
             if spec.name == model:
-                return JSONResponse(_model(spec))
+                return JSONResponse(model_told(spec))
         raise NotFound("there is no such model")
 
     return routes
 
 
-def _model(spec: ModelSpec) -> dict[str, Any]:
+def model_told(spec: ModelSpec) -> dict[str, Any]:
     return {
         "id": spec.name,
         "object": "model",

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from gateway.api.deps import Services, caller
 from gateway.api.usage_params import described, params
 from gateway.api.usage_telling import budget_told, own_told, span_told
-from gateway.domain.usage_query import read_span
+from gateway.domain.usage_query import read_span, require_full_hours
 from gateway.lifecycle.usage_reports import BudgetState, OwnUsage, UsageReports
 
 _PARAMETERS = ("from", "to")
@@ -23,12 +23,14 @@ def router(services: Services, reports: UsageReports) -> APIRouter:
     @routes.get(
         "/v1/usage",
         summary="what your team and your key used, and what their budgets have left",
+        description="Of whole hours, for as long as their sums are kept.",
         openapi_extra={"parameters": described(_PARAMETERS)},
     )
     async def usage(request: Request) -> JSONResponse:
         who = caller(request, services.directory)
         said = params(request, _PARAMETERS)
         span = read_span(said.get("from"), said.get("to"), reports.zone, datetime.now(UTC))
+        require_full_hours(span, reports.zone)
         own = await reports.own(who, span)
         return JSONResponse(
             {

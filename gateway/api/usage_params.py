@@ -23,6 +23,9 @@ _DESCRIPTIONS = {
     "status": f"one of {', '.join(STATUSES)}",
     "month": "like 2026-03; the last one that is over unless said",
     "format": "how it is written",
+    "q": "what stands in its id, the vendor's id, its prompt or its error",
+    "limit": "so many at most: 50 unless said, 200 at the most",
+    "cursor": "what the answer before gave, to go on from there",
 }
 
 

@@ -16,7 +16,8 @@ from gateway.domain.usage import SUMMED, Entry, Sums
 from gateway.domain.usage_query import Query, Span
 from gateway.lifecycle.usage_reports import BudgetState, Rows
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the first four in full width, which some editions take for the same."""
 _LINES_AT_ONCE = 200
 _KIND = ("model", "size", "quality", "seconds")
 
@@ -75,7 +76,7 @@ def budget_told(budget: BudgetState) -> dict[str, Any]:
 
 
 def entry_told(entry: Entry, zone: tzinfo) -> dict[str, Any]:
-    size, quality, seconds = (entry.form.split(":") + ["-"] * 3)[:3]
+    size, quality, seconds = entry.kind
     return {
         "settled_at": moment(entry.at_ms, zone),
         "task": entry.task,

@@ -12,9 +12,10 @@ from gateway.dialects.unified import UnifiedDialect
 BIGMODEL = BigModelDialect()
 GEEKAI = GeekAIDialect()
 OPENAI = OpenAIDialect()
+UNIFIED = UnifiedDialect(BIGMODEL, GEEKAI)
 
 DIALECTS: tuple[Dialect, ...] = (
-    UnifiedDialect(BIGMODEL, GEEKAI),
+    UNIFIED,
     BIGMODEL,
     GEEKAI,
     OPENAI,

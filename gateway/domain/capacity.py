@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.domain.account import Source
-from gateway.domain.task import Task
+from gateway.domain.task import Status, is_overdue
 
 
 class Condition(StrEnum):
@@ -71,6 +71,38 @@ class LearnedDurations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A task that holds a slot, in short: what a whole pool of them is looked through for."""
+
+    id: str
+    team: str
+    status: Status
+    account: str
+    model: str
+    created_ms: int
+    submitted_ms: int | None
+    last_reason: str | None
+    """Why its outcome is unknown."""
+
+    @property
+    def since_ms(self) -> int:
+        """When the vendor accepted it; before that, when it was admitted."""
+        return self.submitted_ms or self.created_ms
+
+    def overdue(self, now_seconds: float, max_age_seconds: float) -> bool:
+        """See `Task.overdue`."""
+        return is_overdue(self.status, self.submitted_ms, now_seconds, max_age_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many tasks wait, and since when the oldest does."""
+
+    tasks: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneCapacity:
     """An account's slots for one model."""
 
@@ -80,7 +112,7 @@ class LaneCapacity:
     """None: tasks hold slots there, but there is no such account any more."""
     effective_limit: int | None
     """How many the vendor takes of late, where that is fewer than the limit."""
-    tasks: tuple[Task, ...]
+    tasks: tuple[Held, ...]
     """Those that hold its slots, oldest first."""
     unknown: int
     """Of these, submits whose answer was lost."""
@@ -173,16 +205,16 @@ class Capacity:
     accounts: tuple[AccountCapacity, ...]
     lanes: tuple[LaneCapacity, ...]
     """Of all accounts, those included that are there no more and still have tasks."""
-    queues: Mapping[tuple[str, str], int]
-    """How many tasks wait, by class and team."""
+    queues: Mapping[tuple[str, str], Waiting]
+    """By class and team, where any wait."""
     resting_seconds: Mapping[str, float]
     """What is left alone (see `Resting`), and for how long still."""
 
     def waiting_by(self, part: int) -> dict[str, int]:
         """How many tasks wait, by class (0) or team (1)."""
         counts: dict[str, int] = {}
-        for name, count in self.queues.items():
-            counts[name[part]] = counts.get(name[part], 0) + count
+        for name, waiting in self.queues.items():
+            counts[name[part]] = counts.get(name[part], 0) + waiting.tasks
         return counts
 
     def account(self, name: str) -> AccountCapacity | None:

@@ -26,11 +26,13 @@ from gateway.domain.account_form import AccountForm
 from gateway.domain.capacity import Capacity
 from gateway.domain.charge import Bound, Charge, Rate, Spending
 from gateway.domain.durations import Expectation, Variant
+from gateway.domain.happenings import Happening
 from gateway.domain.operators import AuditEntry, Operator
 from gateway.domain.prices import Price, PriceBook
 from gateway.domain.provider_answers import LookAnswer, Rest, SubmitAnswer
 from gateway.domain.submission import QueuePlace, Submission
-from gateway.domain.task import Claim, Task, TaskError
+from gateway.domain.task import Claim, Step, Task, TaskError
+from gateway.domain.task_query import TaskQuery
 from gateway.domain.team import Caller, Team, TeamKey
 from gateway.domain.tenant_form import KeyForm, PriceForm, TeamForm
 from gateway.domain.tenant_record import Kind
@@ -56,6 +58,20 @@ class Provider(Protocol):
 
     async def look(self, account: Account, key: ApiKey, provider_task_id: str) -> LookAnswer: ...
 
+
+class Journal(Protocol):
+    """Is told what happens to tasks, by whoever makes it happen. It neither waits nor fails."""
+
+    def tell(self, happening: Happening, /) -> None: ...
+
+
+class _Nobody:
+    def tell(self, happening: Happening, /) -> None:
+        pass
+
+
+NOBODY: Journal = _Nobody()
+"""Where nothing is kept of what happens."""
 
 CannotExpress = Callable[[VideoRequest], str | None]
 """Tells the field of a request that a vendor has no words for; None if it can say all of it."""
@@ -206,6 +222,38 @@ class Renewal(StrEnum):
     """Somebody else is asking at the moment."""
     OVER = "over"
     """It was asked before."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTasks:
+    """What was found among all tasks, newest first."""
+
+    tasks: tuple[Task, ...]
+    after: int | None
+    """Where to go on; None where nothing is left to look at."""
+    read: int
+    """How many were looked at."""
+
+
+class FindsTasks(Protocol):
+    async def find(self, query: TaskQuery) -> FoundTasks: ...
+
+
+class OverseesTasks(Protocol):
+    """What operators do with tasks, beside what their callers may do."""
+
+    async def history(self, task_id: str) -> tuple[Step, ...]: ...
+
+    async def release(self, task: Task, who: str, reason: str) -> bool:
+        """Free the slot of a task of unknown fate, and write it down; False if it is no longer as
+        the operator saw it."""
+        ...
+
+    async def note(
+        self, who: str, action: str, on: str, *, before: str = "", after: str = "", reason: str = ""
+    ) -> None:
+        """Write into the audit what is written by no step of its own."""
+        ...
 
 
 class Durations(Protocol):

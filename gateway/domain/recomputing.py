@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.domain.usage import HOUR_MS, NOBODY, Entry, Outcome, hour_ms, hour_of
+from gateway.domain.task import Outcome
+from gateway.domain.usage import HOUR_MS, NOBODY, Entry, hour_ms, hour_of
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
-from gateway.domain.usage import Entry, Outcome
+from gateway.domain.task import Outcome
+from gateway.domain.usage import Entry
 
 COLUMNS = ("request_id", "amount_fen")
 _REQUEST_ID = re.compile(r"(.+)-(\d+)")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from gateway.domain.usage import Entry, Outcome
+from gateway.domain.task import Outcome
+from gateway.domain.usage import Entry
 from gateway.domain.usage_query import Span, month_span
 
 
@@ -78,7 +79,7 @@ class Statement:
         lines = self._charged if entry.outcome is Outcome.CHARGED else self._unknown
         kind = (entry.model, entry.form, entry.price_fen)
         if kind not in lines:
-            size, quality, seconds = entry.form.split(":")
+            size, quality, seconds = entry.kind
             lines[kind] = Line(
                 model=entry.model,
                 size=size,

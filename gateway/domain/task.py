@@ -77,6 +77,28 @@ class TaskError:
 
 
 CANCELLED = TaskError(code="cancelled", message="cancelled at the caller's wish")
+OUTCOME_UNKNOWN_CODE = "submission_outcome_unknown"
+RELEASED_CODE = "released_by_operator"
+
+
+class Outcome(StrEnum):
+    """What a task's end means for the bill. The values are stored."""
+
+    CHARGED = "charged"
+    FREE = "free"
+    UNKNOWN = "unknown"
+    """The vendor may have made it, and nobody saw it: shown apart, not billed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that happened to a task: when (Unix ms), what, by which process, and why or how."""
+
+    at_ms: int
+    name: str
+    """The status that it brought; or `cancel_asked`, which is a mark."""
+    process: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +129,23 @@ class Task:
     """Why it went back to the queue, or why its outcome is unknown."""
     videos: tuple[Video, ...] = field(default=())
     error: TaskError | None = None
+    key_id: str | None = None
+    """Which of its team's keys it was asked for with."""
+    running_ms: int = 0
+    """Its age, since the vendor accepted it, when a look last found it running."""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What its end means for the bill; None before it."""
+        if not self.ended:
+            return None
+        if self.status is Status.COMPLETED:
+            return Outcome.CHARGED
+        unknown = self.error is not None and self.error.code in (
+            OUTCOME_UNKNOWN_CODE,
+            RELEASED_CODE,
+        )
+        return Outcome.UNKNOWN if unknown else Outcome.FREE
 
     @property
     def ended(self) -> bool:
@@ -124,9 +163,16 @@ class Task:
 
         Such a task keeps its slot all the same: the vendor says that it is running.
         """
-        if self.status is not Status.IN_PROGRESS or self.submitted_ms is None:
-            return False
-        return now_seconds - self.submitted_ms / 1000 > max_age_seconds
+        return is_overdue(self.status, self.submitted_ms, now_seconds, max_age_seconds)
+
+
+def is_overdue(
+    status: Status, submitted_ms: int | None, now_seconds: float, max_age_seconds: float
+) -> bool:
+    """See `Task.overdue`."""
+    if status is not Status.IN_PROGRESS or submitted_ms is None:
+        return False
+    return now_seconds - submitted_ms / 1000 > max_age_seconds
 
 
 @dataclass(frozen=True, slots=True)

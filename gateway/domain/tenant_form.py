@@ -32,12 +32,16 @@ from gateway.domain.team import Permit, Team, TeamKey
 def _with_zone(when: datetime) -> datetime:
     if when.tzinfo is None:
         raise ValueError("must say its time zone, like 2026-03-01T00:00:00+08:00")
-    return when.astimezone(UTC)
+    try:
+        return when.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be between the years 1 and 9999 in UTC") from None
 
 
 Moment = Annotated[datetime, AfterValidator(_with_zone)]
 Fen = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 
+_UNSEEN = ("Cc", "Cs", "Zl", "Zp")  # control, half a character, the ends of lines and paragraphs
 _TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
@@ -45,7 +49,7 @@ def _printable(text: str) -> str:
     """These are shown on terminals, where a control character may do anything, and one that turns
     the direction of writing may make a text read as another."""
     if any(
-        unicodedata.category(each) == "Cc" or unicodedata.bidirectional(each) in _TURNS
+        unicodedata.category(each) in _UNSEEN or unicodedata.bidirectional(each) in _TURNS
         for each in text
     ):
         raise ValueError("must have no control characters")

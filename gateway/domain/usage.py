@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, tzinfo
-from enum import StrEnum
 
-from gateway.domain.task import Status
+from gateway.domain.task import Outcome, Status
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -16,15 +15,6 @@ UNKNOWN = "unknown"
 STATUSES = (Status.COMPLETED.value, Status.FAILED.value, Status.CANCELLED.value, UNKNOWN)
 NOBODY = "-"
 """How sums name the key or the account that there is not."""
-
-
-class Outcome(StrEnum):
-    """What a task's end means for the bill. The values are stored."""
-
-    CHARGED = "charged"
-    FREE = "free"
-    UNKNOWN = "unknown"
-    """The vendor may have made it, and nobody saw it: shown apart, not billed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +75,12 @@ class Entry:
     def request_id(self) -> str:
         """What the vendor knows the task by."""
         return f"{self.task}-{self.claim}"
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """Size, quality and seconds; `-` for what was not said. A size may have a colon: 16:9."""
+        size, quality, seconds = self.form.rsplit(":", 2)
+        return size, quality, seconds
 
     @property
     def told_status(self) -> str:

@@ -12,7 +12,8 @@ from gateway.domain.errors import InvalidField
 from gateway.domain.usage import GROUPS, HOUR_MS, STATUSES, Entry, Tally, time_group
 
 FILTERS = ("team", "key", "model", "account", "status")
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
+_YEARS = range(1971, 9001)
 _WHAT_A_TIME_IS = "must be a day like 2026-03-01, or a time like 2026-03-01T08:00:00+08:00"
 
 
@@ -107,12 +108,25 @@ def read_span(start: str | None, end: str | None, zone: ZoneInfo, now: datetime)
     return Span(from_ms, to_ms)
 
 
+def require_full_hours(span: Span, zone: ZoneInfo) -> None:
+    """Refuse what begins or ends within an hour of a zone: no sums tell of it, and to add up all
+    entries in between takes the longer, the more everybody's tasks they are.
+
+    Raises:
+        InvalidField: naming `from` or `to`.
+    """
+    for name, at_ms in (("from", span.from_ms), ("to", span.to_ms)):
+        at = datetime.fromtimestamp(at_ms / 1000, zone)
+        if (at.minute, at.second, at.microsecond) != (0, 0, 0):
+            raise InvalidField(f"{name} must be a day or a full hour here ({zone})", param=name)
+
+
 def read_month(month: str | None, zone: ZoneInfo, now: datetime) -> str:
     """A month like 2026-03; the last one that is over where none is said."""
     if month is None:
         first = now.astimezone(zone).replace(day=1)
         return f"{first - timedelta(days=1):%Y-%m}"
-    if _MONTH.fullmatch(month) is None or int(month[:4]) < 1971:
+    if _MONTH.fullmatch(month) is None or int(month[:4]) not in _YEARS:
         raise InvalidField("month must be like 2026-03", param="month")
     return month
 
@@ -133,7 +147,7 @@ def _read_time(name: str, text: str, zone: ZoneInfo) -> int:
         at_ms = _ms(when.astimezone(UTC))
     except (ValueError, OverflowError):
         raise InvalidField(f"{name} {_WHAT_A_TIME_IS}", param=name) from None
-    if not 1971 <= when.year <= 9000:
+    if when.year not in _YEARS:
         raise InvalidField(f"{name} {_WHAT_A_TIME_IS}", param=name)
     return at_ms
 

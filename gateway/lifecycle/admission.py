@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
 from gateway.domain.account import Account
@@ -21,34 +21,37 @@ from gateway.domain.charge import (
 )
 from gateway.domain.errors import (
     AdmissionUnanswered,
+    BodyTooLarge,
     BudgetExceeded,
     GatewayError,
     IdempotencyKeyReused,
     InvalidField,
+    InvalidRequest,
     NoAccount,
     NoFreeSlot,
     NotFound,
+    PermissionDenied,
     QueueFull,
     StoreUnavailable,
     TooManySubmits,
 )
+from gateway.domain.happenings import BudgetRunsOut, SubmitOutcome, Submitted
 from gateway.domain.ports import (
     Admitted,
     CannotExpress,
     Directory,
     Durations,
+    Journal,
     NotAdmitted,
     NotAdmittedBecause,
     Tasks,
     TeamLimits,
 )
 from gateway.domain.submission import Submission
-from gateway.domain.task import Task, new_task_id
+from gateway.domain.task import Status, Task, new_task_id
 from gateway.domain.team import Caller, Team
 from gateway.domain.video import VideoRequest
 from gateway.lifecycle.dispatcher import Dispatcher
-
-log = logging.getLogger(__name__)
 
 # Some SDKs wait for whatever they are told, others give up beyond a minute.
 _LONGEST_RETRY_AFTER_SECONDS = 60
@@ -67,6 +70,7 @@ class Admission:
         accounts: Mapping[str, Account],
         directory: Directory,
         zone: tzinfo,
+        journal: Journal,
     ) -> None:
         """`providers` tell what each has no words for. `accounts` may change while we run. Days and
         months of budgets are those of `zone`."""
@@ -78,6 +82,7 @@ class Admission:
         self._accounts = accounts
         self._directory = directory
         self._zone = zone
+        self._journal = journal
 
     async def admit(self, caller: Caller, submission: Submission) -> Admitted:
         """Make a task of it, and start what the free slots allow; that may be this one.
@@ -92,6 +97,34 @@ class Admission:
             QueueFull, NoFreeSlot: it would have to wait, and may not.
             StoreUnavailable: nothing is admitted without the store's word.
         """
+        try:
+            answer, task_class = await self._admit(caller, submission)
+        except GatewayError as error:
+            self.refused(caller, error)
+            raise
+        outcome = SubmitOutcome.QUEUED
+        if answer.replayed:
+            outcome = SubmitOutcome.REPLAYED
+        elif answer.task.status is not Status.QUEUED:
+            outcome = SubmitOutcome.STARTED
+        self._tell(caller, outcome, answer.task, task_class)
+        for bound in answer.alarming:
+            self._journal.tell(
+                BudgetRunsOut(
+                    holder=bound.holder,
+                    period=bound.period,
+                    cap_fen=bound.cap_fen,
+                    percent=round(100 * ALERT_SHARE),
+                )
+            )
+        return answer
+
+    def refused(self, caller: Caller, error: GatewayError) -> None:
+        """Tell of a request that became no task, also of one that was refused before `admit`."""
+        kinds = (_OUTCOMES[kind] for kind in type(error).__mro__ if kind in _OUTCOMES)
+        self._tell(caller, next(kinds, SubmitOutcome.OTHER))
+
+    async def _admit(self, caller: Caller, submission: Submission) -> tuple[Admitted, str]:
         request = submission.request
         spec = self._catalog.find(request.model)
         spec.check(request)
@@ -107,18 +140,23 @@ class Admission:
             if submission.idempotency_key is not None:
                 raise  # whoever asks again gets the same task
             raise AdmissionUnanswered(error.message) from error
-        self._dispatcher.dispatch(answer.claims, known={task_id: request})
         if isinstance(answer, NotAdmitted):
+            self._dispatcher.dispatch(answer.claims)
             raise _refusal(answer, self._durations.seconds_of(spec.name))
-        task = answer.task
-        what = "is asked for again" if answer.replayed else str(task.status)
-        log.info("task %s of %s %s (%s)", task.id, team.name, what, task_class)
-        for bound in answer.alarming:
-            log.warning(
-                "%s has used %d %% of its budget of %d fen (%s)",
-                *(bound.holder, 100 * ALERT_SHARE, bound.cap_fen, bound.period),
-            )
-        return answer
+        whole = replace(answer.task, request=request)
+        self._dispatcher.dispatch(answer.claims, known={task_id: whole})
+        return answer, task_class
+
+    def _tell(
+        self,
+        caller: Caller,
+        outcome: SubmitOutcome,
+        task: Task | None = None,
+        task_class: str = "",
+    ) -> None:
+        self._journal.tell(
+            Submitted(team=caller.team.name, outcome=outcome, task=task, task_class=task_class)
+        )
 
     async def cancel(self, task: Task) -> Task:
         """End a task that was not sent, mark one that was; return it as it stands then.
@@ -187,6 +225,20 @@ class Admission:
         """The vendors where some account could make it."""
         able = {a.provider for a in self._accounts.values() if a.makes(spec.name)}
         return [name for name in spec.providers if name in able]
+
+
+_OUTCOMES: dict[type, SubmitOutcome] = {
+    BodyTooLarge: SubmitOutcome.INVALID,
+    BudgetExceeded: SubmitOutcome.OVER_BUDGET,
+    IdempotencyKeyReused: SubmitOutcome.INVALID,
+    InvalidRequest: SubmitOutcome.INVALID,
+    NoAccount: SubmitOutcome.NO_ACCOUNT,
+    NoFreeSlot: SubmitOutcome.NO_SLOT,
+    PermissionDenied: SubmitOutcome.NOT_ALLOWED,
+    QueueFull: SubmitOutcome.FULL,
+    StoreUnavailable: SubmitOutcome.STORE_AWAY,
+    TooManySubmits: SubmitOutcome.TOO_FAST,
+}
 
 
 def _class(spec: ModelSpec, providers: list[str]) -> str:

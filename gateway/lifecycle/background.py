@@ -13,7 +13,8 @@ import random
 from collections.abc import Awaitable, Callable
 
 from gateway.domain.errors import StoreUnavailable
-from gateway.domain.ports import Tasks
+from gateway.domain.happenings import LoopStepped, StepResult
+from gateway.domain.ports import Journal, Tasks
 from gateway.lifecycle.bookkeeping import Bookkeeping
 from gateway.lifecycle.dispatcher import Dispatcher
 from gateway.lifecycle.poller import Poller
@@ -30,12 +31,18 @@ class Background:
     """Runs the loops until it is told to stop. Nothing short of that ends them."""
 
     def __init__(
-        self, tasks: Tasks, dispatcher: Dispatcher, poller: Poller, bookkeeping: Bookkeeping
+        self,
+        tasks: Tasks,
+        dispatcher: Dispatcher,
+        poller: Poller,
+        bookkeeping: Bookkeeping,
+        journal: Journal,
     ) -> None:
         self._tasks = tasks
         self._dispatcher = dispatcher
         self._poller = poller
         self._bookkeeping = bookkeeping
+        self._journal = journal
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -56,16 +63,6 @@ class Background:
 
     async def _sweep_step(self) -> float:
         swept = await self._tasks.sweep(_BATCH)
-        for task_id in swept.requeued:
-            log.warning("task %s went back to its place: its claim ran out", task_id)
-        for task_id in swept.unknown:
-            log.warning("task %s: outcome unknown: its submit was never answered", task_id)
-        for task_id in swept.given_up:
-            log.error("task %s failed: the outcome of its submit stayed unknown", task_id)
-        for task_id in swept.poisoned:
-            log.error("task %s failed: its claims ran out unsent too often", task_id)
-        for task_id in swept.timed_out:
-            log.warning("task %s failed: it waited too long for a slot", task_id)
         self._dispatcher.dispatch(swept.claims)
         return _SWEEP_EVERY_SECONDS
 
@@ -78,11 +75,13 @@ class Background:
                 if failures:
                     log.info("%s: going on after %d failed tries", name, failures)
                 failures = 0
+                result = StepResult.OK
             except StoreUnavailable:
                 if not failures:
                     log.warning("%s: the store is away", name)
                 failures += 1
                 pause = _back_off(failures, 1.0)
+                result = StepResult.STORE_AWAY
             except (Exception, asyncio.CancelledError):
                 # A cancellation that nobody asked for, from some depth of a library, must not end
                 # a loop in silence: the process would go on looking healthy.
@@ -91,6 +90,8 @@ class Background:
                 log.exception("%s: a step failed", name)
                 failures += 1
                 pause = _back_off(failures, 5.0)
+                result = StepResult.ERROR
+            self._journal.tell(LoopStepped(loop=name, result=result))
             pause *= random.uniform(0.8, 1.2)  # noqa: S311 - only jitter
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):

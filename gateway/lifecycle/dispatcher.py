@@ -13,9 +13,10 @@ from types import MappingProxyType
 from gateway.domain.account import Account, ApiKey
 from gateway.domain.durations import Variant, form_of
 from gateway.domain.errors import StoreUnavailable
-from gateway.domain.ports import Provider, Tasks
+from gateway.domain.happenings import Answered, NotSent, Sent
+from gateway.domain.ports import Journal, Provider, Tasks
 from gateway.domain.provider_answers import Accepted, Lost, Refused, Rest, SubmitAnswer
-from gateway.domain.task import Claim
+from gateway.domain.task import Claim, Task
 from gateway.domain.video import VideoRequest
 from gateway.lifecycle.alarm import Alarm
 from gateway.lifecycle.look_schedule import LookSchedule
@@ -45,6 +46,7 @@ class Dispatcher:
         read_accounts: Callable[[], Awaitable[None]],
         schedule: LookSchedule,
         alarm: Alarm,
+        journal: Journal,
         *,
         send_window_seconds: float,
     ) -> None:
@@ -61,17 +63,18 @@ class Dispatcher:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self._alarm = alarm
+        self._journal = journal
 
     def dispatch(
-        self, claims: Iterable[Claim], known: Mapping[str, VideoRequest] = MappingProxyType({})
+        self, claims: Iterable[Claim], known: Mapping[str, Task] = MappingProxyType({})
     ) -> None:
-        """Start to submit these. `known` has requests, by task id, that need not be read again.
+        """Start to submit these. `known` has tasks, with their images, that need not be read again.
 
         A process that stops gives them back instead, for others to claim.
         """
         for claim in claims:
-            request = known.get(claim.task_id)
-            work = self._return(claim) if self._stopping else self._submit(claim, request)
+            task = known.get(claim.task_id)
+            work = self._return(claim) if self._stopping else self._submit(claim, task)
             submit = asyncio.create_task(work, name=f"submit {claim}")
             self._running[claim.task_id] = submit
             submit.add_done_callback(partial(self._forget, claim.task_id))
@@ -101,9 +104,9 @@ class Dispatcher:
         if self._running.get(task_id) is submit:
             del self._running[task_id]
 
-    async def _submit(self, claim: Claim, request: VideoRequest | None) -> None:
+    async def _submit(self, claim: Claim, task: Task | None) -> None:
         try:
-            claims = await self._attempt(claim, request)
+            claims = await self._attempt(claim, task)
         except StoreUnavailable:
             # Only what comes before the first byte raises this. The mark may stand though its
             # answer was lost: left alone it would hold the slot as an unknown outcome for hours.
@@ -122,7 +125,7 @@ class Dispatcher:
         except StoreUnavailable:
             log.warning("task %s: the store is away, claim %d dropped", claim.task_id, claim.number)
 
-    async def _attempt(self, claim: Claim, request: VideoRequest | None) -> tuple[Claim, ...]:
+    async def _attempt(self, claim: Claim, task: Task | None) -> tuple[Claim, ...]:
         account = self._accounts.get(claim.account)
         if account is None:
             await self._read_accounts()
@@ -134,24 +137,26 @@ class Dispatcher:
             )
         # It may have been taken out since the claim was made; any other of the account will do.
         key = account.keys_from(claim.api_key_id)[0]
-        if request is None:
+        if task is None:
             task = await self._tasks.with_images(claim.task_id)
             if task is None:
                 return ()
-            request = task.request
         try:
             answer = await self._providers[account.provider].submit(
-                *(account, key, claim.request_id, request),
-                before_bytes=partial(self._mark, claim, key),
+                *(account, key, claim.request_id, task.request),
+                before_bytes=partial(self._mark, claim, task, account, key),
             )
         except _ClaimGone:
             return ()
         except _Unsent as error:
-            log.warning("task %s was not sent: %s", claim.task_id, error)
+            self._journal.tell(NotSent(claim=claim, reason=str(error)))
             return await self._tasks.give_back(claim, None, str(error), hand_on=not self._stopping)
-        return await self._record(claim, account, key, request, answer)
+        self._journal.tell(
+            Answered(claim=claim, task=task, provider=account.provider, answer=answer)
+        )
+        return await self._record(claim, account, key, task.request, answer)
 
-    async def _mark(self, claim: Claim, key: ApiKey) -> None:
+    async def _mark(self, claim: Claim, task: Task, account: Account, key: ApiKey) -> None:
         """Mark the task `sending`: the last that is done before the first byte leaves.
 
         A connection stands by now, so one that cannot be made costs no doubt about the outcome.
@@ -164,7 +169,10 @@ class Dispatcher:
         held_up = _seconds_since_boot() - asked_at
         if held_up > self._send_window_seconds:
             raise _Unsent(f"held up for {held_up:.1f} s between the mark and the first byte")
-        log.info("task %s goes to %s (claim %d)", claim.task_id, claim.account, claim.number)
+        waited = max(0.0, time.time() - task.created_ms / 1000)
+        self._journal.tell(
+            Sent(claim=claim, task=task, provider=account.provider, waited_seconds=waited)
+        )
 
     async def _record(
         self,
@@ -178,7 +186,6 @@ class Dispatcher:
             case Accepted(provider_task_id, served_model):
                 variant = Variant(account.provider, request.model, form_of(request))
                 first_look = self._schedule.first(variant)
-                log.info("task %s is %s at %s", claim.task_id, provider_task_id, account.name)
                 self._alarm.accepted(account, key)
                 recorded, claims = await until_stored(
                     lambda: self._tasks.record_accepted(
@@ -192,16 +199,11 @@ class Dispatcher:
                     )
                 return claims
             case Lost(reason):
-                log.warning("task %s: outcome unknown: %s", claim.task_id, reason)
                 await until_stored(lambda: self._tasks.record_lost(claim, reason))
                 return ()
             case Refused(reason, _, error) if error is not None:
                 return await self._settlement.settle(claim.task_id, claim.number, error)
             case Refused(reason, rest, _):
-                log.warning(
-                    "task %s refused by %s: %s; it waits, at rest: %s",
-                    *(claim.task_id, account.name, reason, rest or "nothing"),
-                )
                 self._alarm.refused(account, key, rest, reason)
                 answered = rest is not Rest.UNREACHABLE
                 return await until_stored(

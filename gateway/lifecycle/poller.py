@@ -6,7 +6,8 @@ import asyncio
 import logging
 from functools import partial
 
-from gateway.domain.ports import DueLook, MissingSoFar, Tasks
+from gateway.domain.happenings import Looked
+from gateway.domain.ports import DueLook, Journal, MissingSoFar, Tasks
 from gateway.domain.provider_answers import (
     Failed,
     KeyRefused,
@@ -47,6 +48,7 @@ class Poller:
         looks: Looks,
         schedule: LookSchedule,
         turns: Turns,
+        journal: Journal,
         *,
         at_once: int,
         missing_seconds: float,
@@ -58,6 +60,7 @@ class Poller:
         self._looks = looks
         self._schedule = schedule
         self._turns = turns
+        self._journal = journal
         self._at_once = at_once
         self._missing_seconds = missing_seconds
         self._running: set[asyncio.Task[None]] = set()
@@ -97,6 +100,14 @@ class Poller:
             answer = await self._looks.ask(
                 look.account, look.variant.provider, look.api_key_id, look.provider_task_id
             )
+            self._journal.tell(
+                Looked(
+                    task_id=look.task_id,
+                    account=look.account,
+                    provider=look.variant.provider,
+                    answer=answer,
+                )
+            )
             await self._take_in(taken, answer, asked_at)
         except Exception:
             # Nobody said when to look again, so it is due when the look's lease runs out.
@@ -110,15 +121,13 @@ class Poller:
                 await self._settle(look, videos, model, now)
             case Failed(error):
                 await self._settle(look, error, None, now)
-            case Missing(reason):
-                log.warning("task %s: %s", look.task_id, reason)
+            case Missing():
                 so_far = await self._again(look, now, missing=True)
                 if so_far.times >= _MISSING_TIMES and so_far.seconds >= self._missing_seconds:
                     await self._settle(look, _PROVIDER_TASK_LOST, None, None)
             case Running(None):
                 await self._again(look, now, running_at=asked_at)
-            case Running(doubt) | KeyRefused(doubt):
-                log.warning("task %s: taken as still running: %s", look.task_id, doubt)
+            case Running() | KeyRefused():
                 await self._again(look, now)
 
     async def _settle(

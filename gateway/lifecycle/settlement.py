@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 from gateway.domain.ports import Tasks
 from gateway.domain.task import Claim, TaskError
 from gateway.domain.video import Video
 from gateway.lifecycle.persistence import until_stored
-
-log = logging.getLogger(__name__)
 
 
 class Settlement:
@@ -30,10 +26,7 @@ class Settlement:
 
         `age_seconds` is that of the look that found the end; None if none did.
         """
-        first, claims = await until_stored(
+        _, claims = await until_stored(
             lambda: self._tasks.settle(task_id, claim_number, ending, model, age_seconds)
         )
-        if first:
-            how = f"failed: {ending.code}" if isinstance(ending, TaskError) else "completed"
-            log.info("task %s %s", task_id, how)
         return claims

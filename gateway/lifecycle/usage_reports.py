@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from gateway.domain.charge import ALL, Budget, Periods, of_key, of_team
-from gateway.domain.errors import NotFound
+from gateway.domain.errors import InvalidField, NotFound
 from gateway.domain.ports import Directory, ReadsLedger, Tasks
 from gateway.domain.reconciling import BilledLine, Reconciliation
 from gateway.domain.statement import Statement
@@ -130,7 +130,19 @@ class UsageReports:
         return statement
 
     async def own(self, caller: Caller, span: Span) -> OwnUsage:
-        """What a team and one of its keys used in that time, and how its budgets stand now."""
+        """What a team and one of its keys used in that time, and how its budgets stand now.
+
+        Raises:
+            InvalidField: it begins before the first hour of which there are sums, and before this
+                month. Operators may have everybody's entries added up for it, teams may not.
+        """
+        this_month = month_span(f"{datetime.now(self.zone):%Y-%m}", self.zone)
+        older = span.whole_hours and span.from_ms < this_month.from_ms
+        if older and await self._ledger.hours(span) is None:
+            raise InvalidField(
+                "from is longer ago than usage is told here; ask whoever runs the gateway",
+                param="from",
+            )
         by_status = Query(span, self.zone, {"team": caller.team.name}, ("status", "key"))
         team: dict[tuple[str, ...], Sums] = {}
         key: dict[tuple[str, ...], Sums] = {}

@@ -16,6 +16,7 @@ from gateway.domain.capacity import (
     KeyCondition,
     LaneCapacity,
     LearnedDurations,
+    Waiting,
     Why,
 )
 from gateway.domain.task import Status
@@ -68,7 +69,7 @@ class CapacityReader:
         self,
         holding: Holding,
         effective: Mapping[tuple[str, str], tuple[int, str]],
-        queues: Mapping[tuple[str, str], int],
+        queues: Mapping[tuple[str, str], Waiting],
         rests: Mapping[str, Resting],
         durations: Mapping[tuple[str, str], LearnedDurations],
     ) -> LaneCapacity:
@@ -90,7 +91,11 @@ class CapacityReader:
             tasks=holding.tasks,
             unknown=sum(task.status is Status.UNKNOWN for task in holding.tasks),
             overdue=sum(task.overdue(now, self._max_age_seconds) for task in holding.tasks),
-            queued=sum(n for (kind, _), n in queues.items() if _takes(kind, model, provider)),
+            queued=sum(
+                waiting.tasks
+                for (kind, _), waiting in queues.items()
+                if _takes(kind, model, provider)
+            ),
             why=next((_why(rests[cause]) for cause in causes if cause in rests), lowered),
             durations=durations.get((provider, model)),
         )

@@ -34,11 +34,7 @@ _AWAY = (
 
 
 Around = Callable[[str, Awaitable[Any]], Awaitable[Any]]
-"""Makes a call to the store, of which it is told the name: tests put failures there."""
-
-
-async def _plainly(name: str, command: Awaitable[Any]) -> Any:
-    return await command
+"""Makes a call to the store, of which it is told the name: to time it, or to let it fail."""
 
 
 def script_text(name: str) -> str:
@@ -59,7 +55,7 @@ class Store:
     unknown, which is why each script is safe to run twice.
     """
 
-    def __init__(self, redis: Redis, pool: str, around: Around = _plainly) -> None:
+    def __init__(self, redis: Redis, pool: str, *around: Around) -> None:
         self.redis = redis
         self.keys = Keyspace(pool)
         self._around = around
@@ -87,7 +83,9 @@ class Store:
 
     async def _made(self, name: str, command: Awaitable[Any]) -> Any:
         try:
-            return await self._around(name, command)
+            for each in self._around:
+                command = each(name, command)
+            return await command
         except _AWAY as error:
             raise StoreUnavailable(_AWAY_MESSAGE) from error
         except RuntimeError as error:
@@ -116,7 +114,7 @@ def understood(url: str) -> bool:
 
 @asynccontextmanager
 async def open_store(
-    url: str, pool: str, timeout_seconds: float, around: Around = _plainly
+    url: str, pool: str, timeout_seconds: float, *around: Around
 ) -> AsyncIterator[Store]:
     """Connect lazily: a server that is away is found out by the first command, not here.
 
@@ -140,7 +138,7 @@ async def open_store(
     )
     redis = Redis(connection_pool=connections)
     try:
-        yield Store(redis, pool, around)
+        yield Store(redis, pool, *around)
     finally:
         await redis.aclose()
         await connections.aclose()

@@ -3,6 +3,7 @@
 | key                             | type   | holds                               | lives           |
 | ------------------------------- | ------ | ----------------------------------- | --------------- |
 | task:<id>                       | hash   | the record of a task                | retention       |
+| steps:<id>                      | list   | the steps of its life               | retention       |
 | tasks:<team>                    | zset   | ids of these: order of admission    | while any       |
 | ended                           | zset   | team and id of the ended: how long  | while any       |
 | images:<id>                     | string | JSON array of a task's images       | until submitted |
@@ -199,6 +200,9 @@ class Keyspace:
 
     def waiting(self, task_class: str) -> str:
         return self._key("waiting", task_class)
+
+    def steps(self, task_id: str) -> str:
+        return self._key("steps", task_id)
 
     def queue(self, task_class: str, team: str) -> str:
         return self._key("queue", task_class, team)

@@ -67,17 +67,23 @@ class LedgerCheck:
                 return await self._run()
             except _Changed:
                 continue
-        why = "the ledger changed its form while it was read; try again"
-        return Verdict([], [why], 0, 0)
+        # Nothing was checked, so this must not look like books that agree.
+        why = "nothing could be checked: the ledger changed its form while it was read; try again"
+        return Verdict([why], [], 0, 0)
 
     async def _run(self) -> Verdict:
         sums, found = await self._sums(), Recomputed()
         differences: list[str] = []
         unchecked: list[str] = []
+        elsewhere = {day for day in sums.archives if not self._files.has(day)}
         homeless = await self._reserve(sums, found)
         for day in sorted({*sums.archives, *sums.last}):
             found.tasks_before, found.tasks = found.tasks, set()
-            if day in sums.archives and not self._files.has(day):
+            if day in elsewhere and elsewhere < sums.archives.keys():
+                differences.append(
+                    f"{day}.jsonl is missing: other days are in GATEWAY_LEDGER_DIR of this machine"
+                )
+            elif day in elsewhere:
                 unchecked.append(
                     f"{day} cannot be checked here: its file is not in GATEWAY_LEDGER_DIR of this "
                     "machine"
@@ -95,8 +101,8 @@ class LedgerCheck:
             for hour in sums.hours
             if hour[:10] not in days
         ]
-        differences += spend_differences(sums, found, files_whole=not unchecked)
-        return Verdict(differences, unchecked, found.entries, len(days) - len(unchecked))
+        differences += spend_differences(sums, found, files_whole=not elsewhere)
+        return Verdict(differences, unchecked, found.entries, len(days - elsewhere))
 
     # Reading ---------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -79,11 +80,18 @@ class ReadDay:
 
 
 class NewDay:
-    """One day's file while it is written, under another name. Its methods are for a thread."""
+    """One day's file while it is written, under another name. Its methods are for a thread.
+
+    The name is nobody else's: where a shared folder's locks hold on one machine only, two write a
+    day at once. What a crash left of the day is taken out. If that is what another still writes,
+    the other finds so when it gives it its name, and keeps the day in the store.
+    """
 
     def __init__(self, folder: Path, day: str) -> None:
         self._path = folder / f"{day}.jsonl"
-        self._new = folder / f".{day}.jsonl.new"
+        for left in folder.glob(f".{day}.jsonl.*new"):
+            left.unlink(missing_ok=True)
+        self._new = folder / f".{day}.jsonl.{secrets.token_hex(8)}.new"
         self._file = _create(self._new)
         self._hash = hashlib.sha256()
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from gateway.domain.task import Status, Task, TaskError
+from gateway.domain.task import Status, Step, Task, TaskError
 from gateway.domain.video import Video, VideoRequest
 
 
@@ -51,7 +51,15 @@ def task_from_record(task_id: str, record: dict[str, str]) -> Task:
         last_reason=record.get("last_reason"),
         videos=tuple(Video(**video) for video in json.loads(record.get("videos", "[]"))),
         error=_error(record),
+        key_id=record.get("key_id") or None,
+        running_ms=int(record.get("running_ms", 0)),
     )
+
+
+def step_from_text(text: str) -> Step:
+    """Read a step as pool.lua writes it."""
+    at_ms, name, process, note = text.split(" ", 3)
+    return Step(int(at_ms), name, process, note)
 
 
 def pairs(flat: list[str]) -> dict[str, str]:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.account import Account, Source
-from gateway.domain.task import HOLDS_SLOT, Task
+from gateway.domain.capacity import Held, Waiting
+from gateway.domain.task import HOLDS_SLOT, Status
 from gateway.domain.team import Team
 from gateway.store.connection import Store
 from gateway.store.lanes import LaneRules
-from gateway.store.records import task_from_record
 
 _HOLDS_SLOT = ",".join(sorted(HOLDS_SLOT))
+_IN_SHORT = ("team", "status", "account", "class", "created_ms", "submitted_ms", "last_reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Holding:
     model: str
     limit: int | None
     """None: tasks hold slots there, but the account is no longer in the settings."""
-    tasks: tuple[Task, ...]
+    tasks: tuple[Held, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,8 @@ class SlotStore:
         self._store = store
         self._accounts = accounts
         self._lanes = lanes
+        self._running: dict[str, Held] = {}
+        """Those that a vendor has: they do not change until they end."""
 
     async def configure(
         self, teams: Iterable[Team], accounts_version: str = "0", tenants_version: str = "0"
@@ -77,10 +80,9 @@ class SlotStore:
     async def holdings(self) -> list[Holding]:
         """Who holds what, account by account: those of the settings, then whoever else does."""
         limits = self._lanes.limits(self._accounts)
-        held: dict[tuple[str, str], list[Task]] = {place: [] for place in limits}
-        for task in await self._live_tasks():
-            if task.status in HOLDS_SLOT and task.account is not None:
-                held.setdefault((task.account, task.request.model), []).append(task)
+        held: dict[tuple[str, str], list[Held]] = {place: [] for place in limits}
+        for task in await self._held():
+            held.setdefault((task.account, task.model), []).append(task)
         return [
             Holding(
                 *place,
@@ -93,22 +95,35 @@ class SlotStore:
     async def waiting(self) -> dict[str, int]:
         """How many tasks wait, by class."""
         counts: dict[str, int] = {}
-        for (task_class, _), count in (await self.queues()).items():
-            counts[task_class] = counts.get(task_class, 0) + count
+        for (task_class, _), waiting in (await self.queues()).items():
+            counts[task_class] = counts.get(task_class, 0) + waiting.tasks
         return counts
 
-    async def queues(self) -> dict[tuple[str, str], int]:
-        """How many tasks wait, by class and team."""
+    async def queues(self) -> dict[tuple[str, str], Waiting]:
+        """What waits, by class and team."""
         redis, keys, answer = self._store.redis, self._store.keys, self._store.answer
-        counts: dict[tuple[str, str], int] = {}
+        names: list[tuple[str, str]] = []
         for task_class in sorted(await answer("read_queue", redis.smembers(keys.classes))):
             teams = await answer("read_queue", redis.smembers(keys.waiting(task_class)))
-            sizes = redis.pipeline(transaction=False)
-            for team in teams:
-                sizes.zcard(keys.queue(task_class, team))
-            read = await answer("read_queue", sizes.execute())
-            counts |= {(task_class, team): n for team, n in zip(teams, read, strict=True)}
-        return counts
+            names += [(task_class, team) for team in sorted(teams)]
+        if not names:
+            return {}
+        read = redis.pipeline(transaction=False)
+        for name in names:
+            read.zcard(keys.queue(*name))
+            read.zrange(keys.queue(*name), 0, 0)
+        flat = await answer("read_queue", read.execute())
+        sizes, firsts = flat[::2], flat[1::2]
+        read = redis.pipeline(transaction=False)
+        for first in firsts:
+            read.hget(keys.task(first[0] if first else ""), "created_ms")
+        since = await answer("read_queue", read.execute())
+        # One that was claimed between these questions waits no more.
+        return {
+            name: Waiting(size, int(created_ms))
+            for name, size, created_ms in zip(names, sizes, since, strict=True)
+            if size and created_ms
+        }
 
     async def resting(self) -> list[Resting]:
         """What is left alone at the moment, and why."""
@@ -175,13 +190,13 @@ class SlotStore:
     async def verify(self, teams: Iterable[Team]) -> list[str]:
         """Differences between slots and records, as sentences; none when all is well."""
         differences: list[str] = []
-        live = await self._live_tasks()
-        ids = [task.id for task in live]
-        accounts = dict.fromkeys([*self._accounts, *(t.account for t in live if t.account)])
+        live = await self._held()
+        accounts = dict.fromkeys([*self._accounts, *(task.account for task in live)])
         models = dict.fromkeys(
-            [*(spec.name for spec in self._lanes.catalog), *(t.request.model for t in live)]
+            [*(spec.name for spec in self._lanes.catalog), *(task.model for task in live)]
         )
         for account in accounts:
+            ids = [task.id for task in live if task.account == account]
             differences += await self._store.run(
                 "verify_slots", account, ",".join(models), _HOLDS_SLOT, *ids
             )
@@ -193,15 +208,45 @@ class SlotStore:
             differences += await self._store.run("verify_team", team, _HOLDS_SLOT)
         return differences
 
-    async def _live_tasks(self) -> list[Task]:
-        """The tasks that somebody must look after: every one that may hold a slot."""
+    async def _held(self) -> list[Held]:
+        """The tasks that hold a slot, by what somebody must look after: leases and looks."""
         redis, keys, answer = self._store.redis, self._store.keys, self._store.answer
         leased = await answer("read_slots", redis.zrange(keys.leases, 0, -1))
-        running = await answer("read_slots", redis.zrange(keys.due, 0, -1))
-        ids = list(dict.fromkeys([*leased, *running]))
+        due = await answer("read_slots", redis.zrange(keys.due, 0, -1))
+        known = {task_id: self._running[task_id] for task_id in due if task_id in self._running}
+        ids = [task_id for task_id in dict.fromkeys([*leased, *due]) if task_id not in known]
         records = redis.pipeline(transaction=False)
         for task_id in ids:
-            records.hgetall(keys.task(task_id))
-        read = zip(ids, await answer("read_slots", records.execute()), strict=True)
-        # One that ended between the two questions may be gone altogether.
-        return [task_from_record(task_id, record) for task_id, record in read if record]
+            records.hmget(keys.task(task_id), _IN_SHORT)
+        read = await answer("read_slots", records.execute()) if ids else []
+        # One that ended between the questions may be gone altogether.
+        held = [_held(task_id, *record) for task_id, record in zip(ids, read, strict=True)]
+        found = [task for task in held if task is not None]
+        self._running = known | {
+            task.id: task for task in found if task.status is Status.IN_PROGRESS
+        }
+        return [*known.values(), *found]
+
+
+def _held(
+    task_id: str,
+    team: str | None,
+    status: str | None,
+    account: str | None,
+    task_class: str | None,
+    created_ms: str | None,
+    submitted_ms: str | None,
+    last_reason: str | None,
+) -> Held | None:
+    if status is None or Status(status) not in HOLDS_SLOT or account is None:
+        return None
+    return Held(
+        id=task_id,
+        team=team or "",
+        status=Status(status),
+        account=account,
+        model=(task_class or "").rpartition("@")[0],
+        created_ms=int(created_ms or 0),
+        submitted_ms=None if submitted_ms is None else int(submitted_ms),
+        last_reason=last_reason,
+    )

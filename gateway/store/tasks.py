@@ -13,11 +13,14 @@ from typing import Any
 from gateway.domain.charge import ALL, Charge
 from gateway.domain.durations import Variant, form_of
 from gateway.domain.errors import StoreUnavailable
+from gateway.domain.happenings import CancelAsked, Ended, Lapsed
 from gateway.domain.operators import AuditEntry
 from gateway.domain.ports import (
+    NOBODY,
     Admitted,
     ClassLimits,
     DueLook,
+    Journal,
     MissingSoFar,
     NotAdmitted,
     NotAdmittedBecause,
@@ -28,20 +31,29 @@ from gateway.domain.ports import (
 )
 from gateway.domain.provider_answers import Rest
 from gateway.domain.submission import Overflow, QueueBounds, QueuePlace, Submission
-from gateway.domain.task import Claim, Status, Task, TaskError
+from gateway.domain.task import (
+    OUTCOME_UNKNOWN_CODE,
+    RELEASED_CODE,
+    Claim,
+    Status,
+    Step,
+    Task,
+    TaskError,
+)
 from gateway.domain.video import Video
 from gateway.store.connection import AUDIT_ENTRIES, Store
 from gateway.store.records import (
     ending_fields,
     pairs,
     request_to_json,
+    step_from_text,
     task_from_record,
     videos_to_json,
 )
 
 _ORPHANED_IMAGES_SECONDS = 600
 _OUTCOME_UNKNOWN = TaskError(
-    code="submission_outcome_unknown",
+    code=OUTCOME_UNKNOWN_CODE,
     message="the vendor's answer to the submit was lost and nothing was heard of it since; "
     "it is not billed, and was not sent again because the vendor may have made it",
 )
@@ -51,7 +63,7 @@ _POISON = TaskError(
 )
 _TIMED_OUT = TaskError(code="queue_timeout", message="no slot was free for it in time")
 _RELEASED = TaskError(
-    code="released_by_operator",
+    code=RELEASED_CODE,
     message="an operator ended it here without knowing what became of it at the vendor; "
     "it is not billed",
 )
@@ -93,6 +105,8 @@ class Rules:
     """A lowered effective limit is tried upward after so many accepted tasks,"""
     probe_seconds: float
     """or after so long."""
+    process: str = "-"
+    """Who makes a step, as a task's history names it; without spaces."""
 
     def to_json(self) -> str:
         """What the scripts read: times in whole milliseconds."""
@@ -112,6 +126,7 @@ class Rules:
                 "rest_budget": self.rest_budget,
                 "probe_submits": self.probe_submits,
                 "probe_ms": _ms(self.probe_seconds),
+                "process": self.process,
             }
         )
 
@@ -120,8 +135,16 @@ class TaskStore:
     """Fits the port `Tasks`. Ended tasks never change, so the latest are also kept in memory:
     those can still be read while the store is away."""
 
-    def __init__(self, store: Store, rules: Rules, bounds: QueueBounds, cached_tasks: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        rules: Rules,
+        bounds: QueueBounds,
+        cached_tasks: int,
+        journal: Journal = NOBODY,
+    ) -> None:
         self._store = store
+        self._journal = journal
         self._rules = rules
         self._bounds = bounds
         self._rules_json = rules.to_json()
@@ -214,6 +237,12 @@ class TaskStore:
             self._remember(task)
         return task
 
+    async def history(self, task_id: str) -> tuple[Step, ...]:
+        """The steps of its life so far, oldest first; none once it is forgotten."""
+        redis, keys = self._store.redis, self._store.keys
+        read = await self._store.answer("read_steps", redis.lrange(keys.steps(task_id), 0, -1))
+        return tuple(step_from_text(text) for text in read)
+
     async def with_images(self, task_id: str) -> Task | None:
         """The task with its images, which are there until its submit is over."""
         task = await self.get(task_id)
@@ -238,8 +267,11 @@ class TaskStore:
 
     async def cancel(self, task_id: str) -> tuple[Task | None, tuple[Claim, ...]]:
         """End what has not been sent; mark what has. Return the task as it stands then."""
-        record, claims = await self._run("cancel", task_id)
+        record, claims, over, marked = await self._run("cancel", task_id)
+        self._tell_ends(over)
         task = task_from_record(task_id, pairs(record)) if record else None
+        if task is not None and marked:
+            self._journal.tell(CancelAsked(task=task))
         return task, _claims(claims)
 
     async def page(
@@ -286,10 +318,17 @@ class TaskStore:
         False if it is no longer as the operator saw it.
         """
         fields = ending_fields(_RELEASED)
-        released = await self._run(
+        released, over = await self._run(
             "release", task.id, task.status, who, reason, AUDIT_ENTRIES, *fields
         )
+        self._tell_ends(over)
         return bool(released)
+
+    async def note(
+        self, who: str, action: str, on: str, *, before: str = "", after: str = "", reason: str = ""
+    ) -> None:
+        """Write into the audit what is written by no step of its own."""
+        await self._store.run("note", who, action, on, before, after, reason, AUDIT_ENTRIES)
 
     async def audit(self, last: int) -> list[AuditEntry]:
         """What operators did, oldest first; the last so many."""
@@ -334,7 +373,7 @@ class TaskStore:
         `answered` says that it was the vendor who refused it. With `hand_on` the freed slot goes
         to the best queued task at once, else to nobody yet.
         """
-        flat = await self._run(
+        claims, over = await self._run(
             "give_back",
             claim.task_id,
             claim.number,
@@ -344,7 +383,8 @@ class TaskStore:
             self._rest_ms(rest) if rest else 0,
             2 if hand_on else 0,
         )
-        return _claims(flat)
+        self._tell_ends(over)
+        return _claims(claims)
 
     async def settle(
         self,
@@ -359,7 +399,7 @@ class TaskStore:
         `age_seconds` is that of the look that found the end, from which durations are learned.
         """
         status = Status.FAILED if isinstance(ending, TaskError) else Status.COMPLETED
-        ended, claims = await self._run(
+        ended, claims, over = await self._run(
             "settle",
             task_id,
             claim_number,
@@ -368,6 +408,7 @@ class TaskStore:
             *ending_fields(ending),
             *(["served_model", model] if model else []),
         )
+        self._tell_ends(over)
         return bool(ended), _claims(claims)
 
     async def claim_waiting(self, most: int) -> tuple[Claim, ...]:
@@ -400,9 +441,18 @@ class TaskStore:
     async def sweep(self, most: int) -> Swept:
         endings = {"unknown": _OUTCOME_UNKNOWN, "poison": _POISON, "timeout": _TIMED_OUT}
         fields = {name: ending_fields(error) for name, error in endings.items()}
-        *moved, claims = await self._run("sweep", most, json.dumps(fields))
+        *moved, claims, over = await self._run("sweep", most, json.dumps(fields))
         requeued, unknown, given_up, poisoned, timed_out = map(tuple, moved)
+        for ids, was_sent in ((requeued, False), (unknown, True)):
+            for task_id in ids:
+                self._journal.tell(Lapsed(task_id=task_id, was_sent=was_sent))
+        self._tell_ends(over)
         return Swept(requeued, unknown, given_up, poisoned, timed_out, _claims(claims))
+
+    def _tell_ends(self, over: list[tuple[str, list[str]]]) -> None:
+        """Of each task that a script ended, whichever way, the one process that ran it tells."""
+        for task_id, record in over:
+            self._journal.tell(Ended(task=task_from_record(task_id, pairs(record))))
 
     def _rest_ms(self, rest: Rest) -> int:
         jitter = random.uniform(-1, 1) * self._rules.rest_jitter  # noqa: S311 - only jitter

@@ -13,7 +13,8 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -216,39 +217,34 @@ class TenantStore:
             if name in self._of_settings:
                 unfit[f"team {name}"] = "the settings have one of this name, which is in use"
                 continue
-            try:
+            with _unless_unfit(f"team {name}", unfit):
                 teams[name] = self._terms.team(TeamForm.read(json.loads(record)), Source.STORE)
-            except GatewayError as error:
-                unfit[f"team {name}"] = str(error)
         keys, secrets = {}, {}
         for digest, key in self._setting_keys.items():
             keys[key.id], secrets[digest] = key, _Secret(key.id)
         for key_id, record in self.records[Kind.KEY].items():
-            said = json.loads(record)
-            try:
-                key = _key(key_id, said)
-            except GatewayError as error:
-                unfit[f"key {key_id}"] = str(error)
-                continue
-            if key.team not in teams:
-                unfit[f"key {key_id}"] = f"there is no team {key.team}"
-                continue
-            keys[key_id] = key
-            secrets |= _secrets(key_id, said)
-        prices = {}
-        for price_id, record in sorted(
-            self.records[Kind.PRICE].items(), key=lambda each: json.loads(each[1])["created_ms"]
-        ):
-            try:
-                prices[price_id] = PriceForm.read(json.loads(record)["form"]).price
-            except GatewayError as error:
-                unfit[f"price {price_id}"] = str(error)
+            with _unless_unfit(f"key {key_id}", unfit):
+                key, its_secrets = _key(key_id, json.loads(record)), _secrets(key_id, record)
+                if key.team not in teams:
+                    unfit[f"key {key_id}"] = f"there is no team {key.team}"
+                    continue
+                keys[key_id] = key
+                secrets |= its_secrets
+        by_age: list[tuple[int, str, Price]] = []
+        for price_id, record in self.records[Kind.PRICE].items():
+            with _unless_unfit(f"price {price_id}", unfit):
+                said = json.loads(record)
+                by_age.append((said["created_ms"], price_id, PriceForm.read(said["form"]).price))
+        prices = {
+            price_id: price for _, price_id, price in sorted(by_age, key=lambda each: each[:2])
+        }
         operators: dict[str, Operator] = {}
         operator_secrets: dict[str, _Secret] = {}
         for operator_id, record in self.records[Kind.OPERATOR].items():
-            said = json.loads(record)
-            operators[operator_id] = _operator(operator_id, said)
-            operator_secrets |= _secrets(operator_id, said)
+            with _unless_unfit(f"operator {operator_id}", unfit):
+                its_secrets = _secrets(operator_id, record)
+                operators[operator_id] = _operator(operator_id, json.loads(record))
+                operator_secrets |= its_secrets
         book = PriceBook((*self._setting_prices, *prices.values()))
         return _Known(teams, keys, secrets, prices, book, operators, operator_secrets, unfit)
 
@@ -360,5 +356,18 @@ def _operator(operator_id: str, said: Mapping[str, Any]) -> Operator:
     )
 
 
-def _secrets(owner: str, said: Mapping[str, Any]) -> dict[str, _Secret]:
-    return {each["digest"]: _Secret(owner, each.get("until_ms")) for each in said["secrets"]}
+def _secrets(owner: str, record: str) -> dict[str, _Secret]:
+    kept = json.loads(record)["secrets"]
+    return {each["digest"]: _Secret(owner, each.get("until_ms")) for each in kept}
+
+
+@contextmanager
+def _unless_unfit(what: str, unfit: dict[str, str]) -> Iterator[None]:
+    """A record that cannot be used, written by a later version perhaps, is told and left out: it
+    must not keep this process from seeing that another one was revoked."""
+    try:
+        yield
+    except GatewayError as error:
+        unfit[what] = str(error)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        unfit[what] = "its record cannot be read"

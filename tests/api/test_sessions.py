@@ -72,6 +72,16 @@ def test_a_browser_signs_in_is_known_everywhere_and_signs_out(town: Town):
     assert elsewhere.get("/session").status_code == 401
 
 
+def test_whoever_signs_in_again_leaves_no_session_behind(town: Town):
+    one, copied = town.browser(), town.browser()
+    signed_in(one)
+    copied.cookies = httpx.Cookies(one.cookies)
+    assert copied.get("/session").status_code == 200
+    signed_in(one)
+    assert one.get("/session").status_code == 200
+    assert copied.get("/session").status_code == 401
+
+
 def test_behind_https_the_cookie_goes_nowhere_else(town: Town):
     answer = signed_in(town.browser(), **{"X-Forwarded-Proto": "https"})
     assert "Secure" in answer.headers["set-cookie"]

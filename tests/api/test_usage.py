@@ -11,12 +11,16 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 
 from gateway.api.usage_telling import csv_text
+from gateway.store.connection import Store
+from gateway.store.keyspace import Keyspace
 from tests import noon
 from tests.admin import Operator
 from tests.bookish import Bookish, know_viewer
 from tests.harness import TEAM_KEY, Processes, wait_until
+from tests.store.past import Past, days_ago
 
 VIEWER, FILMS_VIEWER = (f"sk-admin-{who}-0123456789abcdef0123456789" for who in ("any", "films"))
 SUMS = {
@@ -139,9 +143,25 @@ def test_the_csv_has_what_the_json_has(root: Operator):
 
 
 def test_cells_that_a_spreadsheet_would_run_are_only_shown():
-    cells = ["=1+1", "+1", "-1", "@a", "\t=1", "a=1", '"', "影片", "", None, 7]
+    cells = [
+        "=1+1",
+        "+1",
+        "-1",
+        "@a",
+        "\t=1",
+        "\n=1",
+        "\uff1d1",
+        "\uff201",
+        "a=1",
+        '"',
+        "影片",
+        "",
+        None,
+        7,
+    ]
     (row,) = csv.reader(io.StringIO(csv_text([cells])))
-    assert row == ["'=1+1", "'+1", "'-1", "'@a", "'\t=1", "a=1", '"', "影片", "", "", "7"]
+    shown = ["'=1+1", "'+1", "'-1", "'@a", "'\t=1", "'\n=1", "'\uff1d1", "'\uff201"]
+    assert row == [*shown, "a=1", '"', "影片", "", "", "7"]
 
 
 def test_entries_are_exported_one_a_task(town: Bookish, root: Operator):
@@ -197,6 +217,18 @@ def test_a_statement_adds_up_and_leaves_out_what_nobody_knows(root: Operator):
     text = root.http.get(f"{where}&format=text").text
     assert ["total", "4", "5.50"] in [line.split() for line in text.splitlines()]
     assert root.done("GET", "/usage/statement?team=films")["total_fen"] == 0  # last month
+
+
+async def test_a_size_with_a_colon_can_be_billed(processes: Processes, store: Store):
+    when = days_ago(1)
+    await Past(store).ends(when, model="vidu2", form="16:9:-:4")
+    month = {"month": f"{when:%Y-%m}", "time_zone": "UTC", "team": "films"}
+    with closing(Operator(processes.gateway(None, {"main": 1}))) as operator:
+        bill = operator.http.get("/admin/usage/statement", params=month).json()
+        (entry,) = rows_of(operator.http.get(f"/admin/usage/entries?from={when:%Y-%m-%d}"))
+    told = ("size", "quality", "seconds")
+    assert [tuple(line[name] for name in told) for line in bill["lines"]] == [("16:9", None, 4)]
+    assert tuple(entry[name] for name in told) == ("16:9", "", "4")
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -255,6 +287,8 @@ def test_a_viewer_of_all_sees_all_and_a_teams_key_nothing(town: Bookish):
         ("/entries?format=json", "format", "csv, jsonl"),
         ("/unknown?status=failed", "status", "cannot be said here"),
         ("/statement?team=films&month=2026-13", "month", "2026-03"),
+        ("/statement?team=films&month=9999-12", "month", "2026-03"),
+        ("/statement?team=films&month=２０２６-03&format=csv", "month", "2026-03"),
         ("/statement", "team", "missing"),
     ],
 )
@@ -268,6 +302,26 @@ def test_a_team_is_told_what_is_wrong_in_its_own_words(town: Bookish):
     answer = town.films.http.get("/v1/usage?from=2026-02-30")
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "1214")
     assert answer.json()["error"]["param"] == "from"
+
+
+def test_a_team_cannot_have_everybodys_entries_added_up(
+    town: Bookish, root: Operator, store_url: str
+):
+    """Sums of hours tell what a team used; only operators may ask for what they do not tell."""
+    for where, param in (("from=2026-03-01T08:00:01", "from"), ("to=2026-03-01T08:30", "to")):
+        answer = town.films.http.get(f"/v1/usage?{where}")
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+        assert root.ask("GET", f"/usage?{where}").status_code == 200
+    assert town.films.http.get("/v1/usage?from=2026-03-01T08:00").status_code == 200
+    first_hour = Keyspace(town.settings["GATEWAY_POOL"]).first_usage_hour
+    with redis.Redis.from_url(store_url) as client:
+        client.set(first_hour, 10**6)
+        answer = town.films.http.get("/v1/usage?from=1975-01-01")
+        this_month = town.films.http.get("/v1/usage").json()
+        client.delete(first_hour)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "from")
+    assert "longer ago" in answer.json()["error"]["message"]
+    assert this_month["usage"]["team"]["tasks"] == SUMS["tasks"]
 
 
 def test_a_time_with_an_unescaped_offset_is_understood(root: Operator):

@@ -39,6 +39,10 @@ STORE_CALLS: dict[str, Scenario] = {
 EXCLUDED_CALLS = {
     "release": "made by an operator's command alone, in a process of its own without failpoints",
     "read_audit": "only reads, for a command",
+    "note": "made at an operator's wish, after the step itself",
+    "read_steps": "only reads, for an operator",
+    "list_all_tasks": "the same",
+    "read_tasks": "the same",
     "verify_slots": "the same, and it only reads",
     "verify_team": "the same, and it only reads",
     "list_tasks": "only reads, for a caller who asks again where it was not answered",

@@ -9,7 +9,7 @@ from gateway.domain.account import Account, ApiKey
 from gateway.domain.catalog import Catalog
 from gateway.domain.charge import Charge
 from gateway.domain.errors import StoreUnavailable
-from gateway.domain.ports import Admitted
+from gateway.domain.ports import NOBODY, Admitted
 from gateway.domain.submission import Submission
 from gateway.domain.task import Task, new_task_id
 from gateway.domain.team import Team
@@ -89,6 +89,7 @@ async def _submitted(
             _nothing_to_read,
             schedule,
             Alarm(),
+            NOBODY,
             send_window_seconds=0.2,
         )
         dispatcher.dispatch(admitted.claims)

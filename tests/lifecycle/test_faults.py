@@ -154,7 +154,8 @@ def test_a_task_past_its_age_is_told_and_keeps_its_slot(processes: Processes):
     assert f"{task}  films  overdue" in shown
     assert 'gateway_tasks_overdue{account="main",model="cogvideox-3"} 1.0' in metrics(running)
     assert 'gateway_slots_in_use{account="main",model="cogvideox-3"} 1.0' in metrics(running)
-    assert 'gateway_queue_tasks{class="cogvideox-3@bigmodel"} 1.0' in metrics(running)
+    waiting = 'gateway_queue_tasks{class="cogvideox-3@bigmodel",team="films"} 1.0'
+    assert waiting in metrics(running)
 
 
 def test_what_rests_and_why_is_told(processes: Processes):

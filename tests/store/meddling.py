@@ -13,7 +13,7 @@ class Meddling:
 
     def __init__(self, store_url: str, pool: str, name: str, deed: Callable[[], Awaitable[object]]):
         self._name, self._deed, self._done = name, deed, False
-        self.opened = open_store(store_url, pool, timeout_seconds=5, around=self._around)
+        self.opened = open_store(store_url, pool, 5, self._around)
 
     async def _around(self, name: str, command: Awaitable[Any]) -> Any:
         if name == self._name and not self._done:

@@ -18,13 +18,17 @@ local status, outcome, periods, team, model = unpack(ARGV, 5, 9)
 for number = first, first + count - 1 do
   local id = string.format('task_%032x', number)
   redis.call('HSET', task_key(id), 'team', team, 'class', model .. '@bigmodel',
-    'form', '1920x1080:speed:5', 'price_fen', 100, 'key_id', ARGV[10], 'periods', periods,
+    'form', ARGV[11], 'price_fen', 100, 'key_id', ARGV[10], 'periods', periods,
     'request', '{"model":"cogvideox-3","prompt":"A cat is playing with a ball.",' ..
       '"size":"1920x1080","quality":"speed","duration_seconds":5}',
     'status', 'in_progress', 'created_ms', wall_ms() - 90000, 'submitted_ms', wall_ms() - 80000,
     'claim', 1, 'looks', 5, 'order', number, 'account', 'a', 'provider', 'bigmodel',
     'api_key_id', '3f1b0c62a9de', 'provider_task_id', 'vendor-' .. id)
   redis.call('ZADD', key('tasks', team), number, id)
+  write_step(id, 'queued', '', rules)
+  write_step(id, 'claimed', 'a', rules)
+  write_step(id, 'sending', '3f1b0c62a9de', rules)
+  write_step(id, 'in_progress', 'vendor-' .. id, rules)
   local task = read_task(id)
   reserve(task)
   finish(id, task, status, outcome, {'videos', '[{"url":"https://vendor.example/' .. id ..
@@ -59,6 +63,7 @@ class Past:
         team: str = "films",
         model: str = "cogvideox-3",
         key: str = KEY,
+        form: str = "1920x1080:speed:5",
         **rules: Any,
     ) -> list[str]:
         """That many tasks end at that moment; return their ids."""
@@ -66,7 +71,7 @@ class Past:
         keys, redis = self._store.keys, self._store.redis
         for period, over in ((day, when.replace(hour=0) + timedelta(days=1)), (month, _next(when))):
             await redis.zadd(keys.periods, {period: round(over.timestamp() * 1000)})
-        terms = [status, outcome, f"{day} {month} {ALL}", team, model, key]
+        terms = [status, outcome, f"{day} {month} {ALL}", team, model, key, form]
         await self._run(
             keys=[keys.tag],
             args=[

@@ -198,6 +198,18 @@ async def test_files_that_are_elsewhere_are_no_difference(books: Books, tmp_path
     assert len((await books.check(tmp_path / "empty")).differences) == 1
 
 
+async def test_one_file_that_is_missing_among_others_is_a_difference(books: Books):
+    next_day = days_ago(11)
+    await books.past.ends(next_day)
+    await books.archive()
+    assert await books.check() == Verdict([], [], 9, 3)
+    (books.folder / f"{OLD_DAY}.jsonl").unlink()
+    verdict = await books.check()
+    (missing,) = verdict.differences
+    assert missing.startswith(f"{OLD_DAY}.jsonl is missing")
+    assert (verdict.unchecked, verdict.days) == ([], 2)
+
+
 async def test_a_task_that_ends_and_is_forgotten_while_the_check_reads_was_under_way(
     books: Books, store_url: str, pool: str
 ):

@@ -8,6 +8,7 @@ import json
 import logging
 import shutil
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,35 @@ async def test_another_file_of_that_day_is_not_overwritten(store: Store, past: P
     assert "there is another file" in kept.failure
     assert (folder / f"{OLD_DAY}.jsonl").read_text() == "another's\n"
     assert await store.redis.xlen(store.keys.ledger(OLD_DAY)) == 3
+
+
+def test_two_that_write_a_day_at_once_do_not_spoil_each_others_file(folder: Path):
+    """As on a shared folder whose locks hold on one machine only."""
+    folder.mkdir(parents=True)
+    files = LedgerFiles(folder)
+    with closing(files.create(OLD_DAY)) as first:
+        first.write([("1-1", {"task": "a"}), ("2-1", {"task": "b"})])
+        with closing(files.create(OLD_DAY)) as second:
+            second.write([("1-1", {"task": "a"})])
+            with pytest.raises(FileNotFoundError):
+                first.keep()
+            second.write([("2-1", {"task": "b"})])
+            second.keep()
+            with closing(files.create(OLD_DAY)) as third:
+                third.write([("1-1", {"task": "a"})])
+    content = (folder / f"{OLD_DAY}.jsonl").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == second.sha256 == first.sha256
+    assert names_in(folder) == [f"{OLD_DAY}.jsonl", f"{OLD_DAY}.jsonl.sha256"]
+
+
+async def test_what_a_crash_left_of_a_file_goes_with_the_next_try(
+    store: Store, past: Past, folder: Path
+):
+    await past.ends(OLD, 3)
+    put(folder / f".{OLD_DAY}.jsonl.0123456789abcdef.new", "half a l")
+    put(folder / f".{OLD_DAY}.jsonl.new", "half a l")
+    assert (await archive_of(store, folder).keep()).archived == (OLD_DAY,)
+    assert names_in(folder) == [".lock", f"{OLD_DAY}.jsonl", f"{OLD_DAY}.jsonl.sha256"]
 
 
 async def test_entries_in_a_file_that_is_elsewhere_are_asked_for_in_vain(

@@ -48,13 +48,13 @@ from gateway.domain.learning import A_DURATION, KEPT
 from gateway.domain.ports import Admitted, DueLook, NotAdmittedBecause
 from gateway.domain.provider_answers import Rest
 from gateway.domain.submission import Overflow, QueueBounds, QueuePlace, Submission
-from gateway.domain.task import ENDED, HOLDS_SLOT, Claim, Status, TaskError
+from gateway.domain.task import ENDED, HOLDS_SLOT, MOVES, Claim, Status, TaskError
 from gateway.domain.team import Team
 from gateway.domain.video import Video, VideoRequest
 from gateway.store.connection import Store
 from gateway.store.keyspace import PERMANENT
 from gateway.store.lanes import LaneRules
-from gateway.store.records import request_to_json, task_from_record
+from gateway.store.records import request_to_json, step_from_text, task_from_record
 from gateway.store.slots import SlotStore
 from gateway.store.tasks import Rules, TaskStore
 from tests.store.rests_model import Rests
@@ -1007,7 +1007,9 @@ class Life(RuleBasedStateMachine):
         self._judge_choice(new, work_left=len(new) < most)
 
         temporary = {
-            name: value for name, value in pool.items() if not _matches(name, *PERMANENT, "task:*")
+            name: value
+            for name, value in pool.items()
+            if not _matches(name, *PERMANENT, "task:*", "steps:*")
         }
         assert temporary == self._temporary_keys()
         self._judge_records(pool)
@@ -1105,6 +1107,19 @@ class Life(RuleBasedStateMachine):
             if before in (Status.UNKNOWN, Status.IN_PROGRESS):
                 assert told not in KEEPS_BYTES, f"{task_id} was told to be {before}"
             self.told[task_id] = told
+        self._judge_steps(pool)
+
+    def _judge_steps(self, pool: dict[str, Any]) -> None:
+        """A task's history has every move that it made, and no other, up to where it stands."""
+        steps = {name: texts for name, texts in pool.items() if name.startswith("steps:")}
+        assert sorted(steps) == sorted(f"steps:{task_id}" for task_id in self.tasks)
+        for task_id, task in self.tasks.items():
+            names = [step_from_text(text).name for text in steps[f"steps:{task_id}"]]
+            assert names.count("cancel_asked") <= 1
+            path = [Status(name) for name in names if name != "cancel_asked"]
+            assert path[-1] is task.status
+            for before, after in itertools.pairwise(path):
+                assert after in MOVES[before], f"{task_id} went from {before} to {after}"
 
     def _judge_ledger(self, pool: dict[str, Any]) -> None:
         """One entry for each ended task, and none says anything about the vendor that is untrue."""

@@ -211,6 +211,22 @@ async def test_what_no_longer_fits_the_settings_is_told_and_can_be_mended(
     assert later.opens(key.secret)
 
 
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("record", ["", "[]", '{"role": "auditor", "name": "x", "secrets": [{}]}'])
+async def test_a_record_that_cannot_be_read_does_not_hide_that_a_key_was_revoked(
+    store: Store, one: Process, make: Any, kind: Kind, record: str
+):
+    secret, other = await one.cats(), make()
+    await other.tenants.refresh()
+    assert other.opens(secret)
+    await store.redis.hset(f"{store.keys.tag}:{kind}", "odd", record)
+    (key,) = one.tenants.records[Kind.KEY]
+    await one.changes.keys.revoke(key, **WHO)
+    await other.tenants.refresh()
+    assert not other.opens(secret)
+    assert len(other.tenants.unfit) == 1
+
+
 async def test_a_rotation_leaves_the_older_secrets_open_for_a_while(one: Process):
     first = await one.cats()
     (key_id,) = (key.id for key in one.tenants.keys.values() if key.team == "cats")

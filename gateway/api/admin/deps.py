@@ -15,13 +15,21 @@ from gateway.api.admin.browser import (
     session_secret,
     session_value,
 )
+from gateway.api.admin.live import Live
 from gateway.api.admin.tenant_views import TenantViews
-from gateway.api.deps import operator_by_key, read_body
+from gateway.api.deps import Services, operator_by_key, read_body
 from gateway.dialects import OPENAI
 from gateway.domain.account_form import told_field
 from gateway.domain.errors import AuthenticationFailed, InvalidField, MalformedBody, NotAllowed
 from gateway.domain.operators import ROOT, Operator, Role
-from gateway.domain.ports import KnowsOperators, ReadsAudit, ReadsCapacity, Sessions
+from gateway.domain.ports import (
+    FindsTasks,
+    KnowsOperators,
+    OverseesTasks,
+    ReadsAudit,
+    ReadsCapacity,
+    Sessions,
+)
 from gateway.lifecycle.account_changes import AccountChanges
 from gateway.lifecycle.account_import import AccountImport
 from gateway.lifecycle.key_test import KeyTest
@@ -44,6 +52,12 @@ class AdminServices:
     tenant_changes: TenantChanges
     audit: ReadsAudit
     usage: UsageReports
+    tasks: OverseesTasks
+    search: FindsTasks
+    client: Services
+    """What teams have, for what is done in their place."""
+    live: Live
+    max_age_seconds: float
     max_body_bytes: int
 
 

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from gateway.api.admin import audit, keys, operators, prices, routes, sessions, teams, usage
+from gateway.api.admin import (
+    audit,
+    events,
+    keys,
+    operators,
+    playground,
+    prices,
+    routes,
+    sessions,
+    tasks,
+    teams,
+    usage,
+)
 from gateway.api.admin.deps import AdminServices
 
-_RESOURCES = (routes, teams, keys, prices, operators, usage, audit, sessions)
+_RESOURCES = (
+    *(routes, tasks, events, playground),
+    *(teams, keys, prices, operators),
+    *(usage, audit, sessions),
+)
 
 
 def router(services: AdminServices) -> APIRouter:

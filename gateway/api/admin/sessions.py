@@ -62,6 +62,8 @@ def _add_sign_in(routes: APIRouter, services: AdminServices) -> None:
         if one is None:
             await asyncio.sleep(_WRONG_KEY_SECONDS)
             raise AuthenticationFailed("this is not an admin key")
+        if before := session_secret(request):
+            await services.sessions.end(before)  # the browser forgets it, so nobody would end it
         secret = await services.sessions.begin(session_value(one, services.admin_key))
         answer = JSONResponse(_told(one), headers=UNKEPT)
         set_session(request, answer, secret)

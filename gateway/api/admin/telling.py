@@ -8,12 +8,12 @@ from typing import Any
 from gateway.domain.capacity import (
     AccountCapacity,
     Capacity,
+    Held,
     KeyCapacity,
     LaneCapacity,
     LearnedDurations,
     Why,
 )
-from gateway.domain.task import Task
 from gateway.lifecycle.account_import import Imported
 from gateway.lifecycle.key_test import KeyTested, Verdict
 
@@ -137,9 +137,9 @@ def _key(key: KeyCapacity) -> dict[str, Any]:
     }
 
 
-def _task(task: Task) -> dict[str, Any]:
-    since = task.submitted_ms or task.created_ms
-    return {"id": task.id, "team": task.team, "status": task.status, "since": time_told(since)}
+def _task(task: Held) -> dict[str, Any]:
+    since = time_told(task.since_ms)
+    return {"id": task.id, "team": task.team, "status": task.status, "since": since}
 
 
 def _last_error(account: AccountCapacity) -> dict[str, Any] | None:

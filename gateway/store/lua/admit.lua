@@ -74,6 +74,7 @@ redis.call('HSET', task_key(id), 'status', 'queued', 'created_ms', wall_ms(), 'c
 redis.call('PERSIST', key('images', id))
 hold_bytes(task.team, terms.bytes)
 redis.call('ZADD', key('tasks', task.team), task.order, id)
+write_step(id, 'queued', '', rules)
 enqueue(id, task)
 
 -- Two, so that older work that nothing has woken yet does not cost this one its free slot.
@@ -105,7 +106,7 @@ if refused then
   settle_money(task, false)
   dequeue(id, task)
   drop_images(id, task)
-  redis.call('DEL', task_key(id))
+  redis.call('DEL', task_key(id), key('steps', id))
   redis.call('ZREM', key('tasks', task.team), id)
   return {refused, id, {}, claims, stands, {}}
 end

@@ -15,5 +15,6 @@ if task.status ~= 'claimed' then return 0 end
 local now = clock_ms()
 redis.call('HSET', task_key(id), 'status', 'sending', 'api_key_id', api_key_id, 'sent_at', now)
 redis.call('HDEL', task_key(id), 'drops')
+write_step(id, 'sending', api_key_id, rules)
 redis.call('ZADD', key('leases'), now + rules.sending_lease_ms, id)
 return 1

@@ -87,6 +87,7 @@ local function claim(id, task, account, provider, now, rules)
   redis.call('HSET', task_key(id), 'status', 'claimed', 'account', account, 'provider', provider,
     'api_key_id', key_id)
   local number = redis.call('HINCRBY', task_key(id), 'claim', 1)
+  write_step(id, 'claimed', account, rules)
   take_turn(account, provider, (split_class(task.class)), key_id, id .. '/' .. number)
   return {id, number, account, key_id}
 end
@@ -129,12 +130,23 @@ local function free(id, task)
 end
 
 -- claimed | sending -> queued, at its old place. The slot is free, and it cost its team nothing.
-local function requeue(id, task)
+local function requeue(id, task, reason, rules)
   free(id, task)
   charge(task.team, -1)
   redis.call('HSET', task_key(id), 'status', 'queued')
   redis.call('HDEL', task_key(id), 'account', 'provider', 'api_key_id', 'sent_at')
+  write_step(id, 'queued', reason, rules)
   enqueue(id, task)
+end
+
+-- The ids of those that this run ended.
+local ENDED = {}
+
+-- What this run ended, for whoever counts: a list of {id, record as a flat list}.
+local function ended()
+  local records = {}
+  for i, id in ipairs(ENDED) do records[i] = {id, redis.call('HGETALL', task_key(id))} end
+  return records
 end
 
 -- any that has not ended -> completed | failed | cancelled. `fields` is a flat list of what to
@@ -146,6 +158,8 @@ local function finish(id, task, status, outcome, fields, rules)
   if task.status == 'queued' then dequeue(id, task) else free(id, task) end
   drop_images(id, task)
   redis.call('HSET', task_key(id), 'status', status, 'ended_ms', wall, unpack(fields))
+  write_step(id, status, hash(fields).error_code, rules)
+  ENDED[#ENDED + 1] = id
   redis.call('ZADD', key('ended'), clock_ms() + rules.retention_ms, task.team .. ' ' .. id)
   local lane = task.account and lane_of(task.account, task.provider, (split_class(task.class)))
   settle_money(task, outcome == 'charged')
@@ -160,7 +174,7 @@ end
 
 -- Removes an ended task from the store, and from its team's list. The ledger keeps its entry.
 local function forget(team, id)
-  redis.call('DEL', task_key(id))
+  redis.call('DEL', task_key(id), key('steps', id))
   redis.call('ZREM', key('tasks', team), id)
   redis.call('ZREM', key('ended'), team .. ' ' .. id)
   tell('changed', id)
@@ -175,6 +189,7 @@ local function lose(id, task, reason, now, rules)
   local model = split_class(task.class)
   redis.call('SMOVE', lane_key('transit', task), lane_key('unknown', task), id)
   redis.call('HSET', task_key(id), 'status', 'unknown', 'last_reason', reason)
+  write_step(id, 'unknown', reason, rules)
   redis.call('ZADD', key('leases'), now + rules.unknown_hold_ms, id)
   note_trouble(task.account, reason)
   drop_images(id, task)

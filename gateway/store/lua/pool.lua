@@ -91,6 +91,18 @@ end
 -- whose copies in memory are no longer true. A hint: whoever was not listening asks the store.
 local function tell(what, id) redis.call('PUBLISH', key('events'), what .. ' ' .. id) end
 
+-- The steps of a task's life, for whoever asks what became of it: '<Unix ms> <step> <process> <note>'.
+-- A step is the status that it brought, or 'cancel_asked', which is a mark. Of a task that went back
+-- to its place again and again the latest are kept.
+local STEPS = 40
+
+local function write_step(id, step, note, rules)
+  local text = table.concat({wall_ms(), step, rules.process, note or ''}, ' ')
+  if redis.call('RPUSH', key('steps', id), text) > STEPS then
+    redis.call('LTRIM', key('steps', id), -STEPS, -1)
+  end
+end
+
 -- What an operator did: 'at_ms', 'who', 'action', 'on', 'before', 'after', 'reason'.
 local function write_audit(who, action, on, before, after, reason, most)
   redis.call('XADD', key('audit'), 'MAXLEN', '~', most, '*', 'at_ms', wall_ms(), 'who', who,

@@ -17,6 +17,7 @@ if task.status ~= 'sending' and task.status ~= 'unknown' then return {0, {}} end
 local now = clock_ms()
 redis.call('HSET', task_key(id), 'status', 'in_progress', 'submitted_ms', wall_ms(),
   'running_since', now, 'provider_task_id', provider_task_id, 'served_model', model)
+write_step(id, 'in_progress', provider_task_id, rules)
 redis.call('SREM', lane_key('transit', task), id)
 redis.call('SREM', lane_key('unknown', task), id)
 redis.call('ZREM', key('leases'), id)

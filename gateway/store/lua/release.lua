@@ -3,14 +3,15 @@
 --
 -- ARGV  rules, task id, status that the operator saw, who, reason, most entries of the audit,
 --       then fields and values to remember
--- Returns 1 if it was released, 0 if it is no longer in that status. Safe to run twice.
+-- Returns {1 if it was released, 0 if it is no longer in that status; what ended (see `ended`)}. Safe
+-- to run twice.
 
 local rules, id, seen = cjson.decode(ARGV[1]), ARGV[2], ARGV[3]
 local who, reason, most = ARGV[4], ARGV[5], ARGV[6]
 local task = read_task(id)
 
-if task.status ~= seen or (seen ~= 'unknown' and seen ~= 'in_progress') then return 0 end
+if task.status ~= seen or (seen ~= 'unknown' and seen ~= 'in_progress') then return {0, {}} end
 
 write_audit(who, 'slots.release', id, seen, 'failed', reason, most)
 finish(id, task, 'failed', 'unknown', {unpack(ARGV, 7)}, rules)
-return 1
+return {1, ended()}

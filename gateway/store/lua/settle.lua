@@ -3,8 +3,8 @@
 --
 -- ARGV  rules, task id, claim number, status it ends in, age in ms at which a look found that it is
 --       over at the vendor ('' if none did), then fields and values to remember
--- Returns {1 if this run ended it else 0, claims as a flat list}. Its first answer guards
--- everything that must happen once. Safe to run twice: an ended task is left as it is.
+-- Returns {1 if this run ended it else 0, claims as a flat list, what ended (see `ended`)}. Its first
+-- answer guards everything that must happen once. Safe to run twice: an ended task is left as it is.
 
 local rules, id, number, status = cjson.decode(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local age_ms = tonumber(ARGV[5])
@@ -12,7 +12,7 @@ local task = read_task(id)
 
 local may_end = task.status == 'in_progress'
   or (status == 'failed' and (task.status == 'sending' or task.status == 'unknown'))
-if task.claim ~= number or not may_end then return {0, {}} end
+if task.claim ~= number or not may_end then return {0, {}, {}} end
 
 -- How long it took is known as a span: after the last look that found it running (look_again.lua),
 -- up to this one; with the time now. So many of the latest are kept as learning.py reads. They are
@@ -46,4 +46,4 @@ finish(id, task, status, status == 'completed' and 'charged' or 'free', {unpack(
 
 -- Two, because what ended freed a slot of an account and a place of a team, and the best task
 -- for the one need not be the best for the other.
-return {1, claim_next(2, clock_ms(), rules)}
+return {1, claim_next(2, clock_ms(), rules), ended()}

@@ -11,7 +11,8 @@
 --
 -- ARGV  rules, the most of each to move, JSON {"unknown": fields, "poison": fields, "timeout":
 --       fields}: what to remember of those that failed, as flat lists
--- Returns {ids requeued, unknown, given up, poisoned, timed out; claims as a flat list}.
+-- Returns {ids requeued, unknown, given up, poisoned, timed out; claims as a flat list; what ended
+-- (see `ended`)}.
 -- Safe to run twice, and by any number of processes: each move is decided by the record.
 
 local rules, most, fields = cjson.decode(ARGV[1]), tonumber(ARGV[2]), cjson.decode(ARGV[3])
@@ -27,7 +28,7 @@ for _, id in ipairs(over('leases')) do
       finish(id, task, 'failed', 'free', fields.poison, rules)
       poisoned[#poisoned + 1] = id
     else
-      requeue(id, task)
+      requeue(id, task, 'its claim ran out', rules)
       requeued[#requeued + 1] = id
     end
   elseif task.status == 'sending' then
@@ -62,4 +63,4 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', key('ended'), '-inf', now, 'LI
 end
 
 local freed = #requeued + #given_up + #poisoned
-return {requeued, unknown, given_up, poisoned, timed_out, claim_next(freed, now, rules)}
+return {requeued, unknown, given_up, poisoned, timed_out, claim_next(freed, now, rules), ended()}
