@@ -68,7 +68,6 @@ def variable(name: str, label: str, metric: str) -> dict[str, Any]:
         "type": "query",
         "datasource": SOURCE,
         "query": {"query": query, "refId": name},
-        "definition": query,
         "refresh": 2,
         "multi": True,
         "includeAll": True,
