@@ -180,6 +180,13 @@ def table(kinds: dict[str, list[Contestant]]) -> str:
     return "\n".join(lines)
 
 
+def write_down(note: str, about: str, text: str) -> None:
+    """Append a table to the record of all runs that somebody wanted to be kept."""
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    with RECORD.open("a") as record:
+        record.write(f"\n## {today}: {note}\n\n{about}\n\n{text}\n")
+
+
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     options.add_argument("--rounds", type=int, default=5)
@@ -202,9 +209,7 @@ def main() -> None:
     )
     print(f"{about}\n\n{text}")
     if given.record:
-        today = datetime.datetime.now(tz=datetime.UTC).date()
-        with RECORD.open("a") as record:
-            record.write(f"\n## {today}: {given.record}\n\n{about}\n\n{text}\n")
+        write_down(given.record, about, text)
 
 
 if __name__ == "__main__":

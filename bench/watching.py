@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import datetime
 import json
 import secrets
 import shutil
@@ -26,7 +25,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from bench.__main__ import RECORD, SUBMIT, cpu_seconds, pin, server, store_pid
+from bench.__main__ import SUBMIT, cpu_seconds, pin, server, store_pid, write_down
 from bench.load import request_bytes, run
 
 ACCOUNTS, LIMIT, QUEUED = 100, 20, 10_000
@@ -161,9 +160,7 @@ def main() -> None:
     )
     print(f"{about}\n\n{text}")
     if given.record:
-        today = datetime.datetime.now(tz=datetime.UTC).date()
-        with RECORD.open("a") as record:
-            record.write(f"\n## {today}: {given.record}\n\n{about}\n\n{text}\n")
+        write_down(given.record, about, text)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ def serve(settings: Settings, *, with_worker: bool, announce: Callable[[str], No
         sockets = [_listen("GATEWAY_PORT", settings.host, settings.port)]
         if settings.admin_port is not None:
             sockets.append(_listen("GATEWAY_ADMIN_PORT", settings.host, settings.admin_port))
+        announce(f"dashboard: {_address(sockets[-1])}/dashboard")
         for name, listening in zip(("gateway", "admin plane"), sockets, strict=False):
             announce(f"{name} listening on {_address(listening)}")
         if settings.workers == 1:

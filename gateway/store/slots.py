@@ -220,7 +220,7 @@ class SlotStore:
             records.hmget(keys.task(task_id), _IN_SHORT)
         read = await answer("read_slots", records.execute()) if ids else []
         # One that ended between the questions may be gone altogether.
-        held = [_held(task_id, *record) for task_id, record in zip(ids, read, strict=True)]
+        held = [_in_short(task_id, *record) for task_id, record in zip(ids, read, strict=True)]
         found = [task for task in held if task is not None]
         self._running = known | {
             task.id: task for task in found if task.status is Status.IN_PROGRESS
@@ -228,7 +228,7 @@ class SlotStore:
         return [*known.values(), *found]
 
 
-def _held(
+def _in_short(
     task_id: str,
     team: str | None,
     status: str | None,

@@ -14,6 +14,7 @@ from gateway.domain.happenings import (
 from gateway.domain.provider_answers import (
     Accepted,
     Failed,
+    LookAnswer,
     Lost,
     Missing,
     Refused,
@@ -21,7 +22,6 @@ from gateway.domain.provider_answers import (
     SubmitAnswer,
     Succeeded,
 )
-from gateway.domain.provider_answers import LookAnswer as Answer
 from gateway.domain.task import Outcome, Task
 from gateway.telemetry import metrics
 from gateway.telemetry.metrics import Counting
@@ -79,7 +79,7 @@ def _submission(answer: SubmitAnswer) -> str:
             return "refused"
 
 
-def _look(answer: Answer) -> str:
+def _look(answer: LookAnswer) -> str:
     match answer:
         case Succeeded():
             return "succeeded"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -56,28 +56,21 @@ async def _stream(
     services: AdminServices, may_go_on: Callable[[], Awaitable[bool]]
 ) -> AsyncIterator[str]:
     yield _RETRY
-    messages = services.live.watch()
-    upcoming: asyncio.Task[str] | None = None
     said_at = checked_at = time.monotonic()
-    try:
+    with services.live.watching() as watcher:
         while True:
-            upcoming = upcoming or asyncio.ensure_future(anext(messages))
-            await asyncio.wait({upcoming}, timeout=_CHECK_SECONDS)
+            message: str | None = ""
+            with contextlib.suppress(TimeoutError):
+                message = await watcher.next(_CHECK_SECONDS)
             now = time.monotonic()
             if now - checked_at >= _CHECK_SECONDS:
                 checked_at = now
                 if not await may_go_on():
                     return
-            if upcoming.done():
-                try:
-                    message = upcoming.result()
-                except StopAsyncIteration:
-                    return
-                upcoming, said_at = None, now
-                yield message
-            elif now - said_at >= _SILENCE_SECONDS:
+            if message is None:
+                return
+            if not message and now - said_at >= _SILENCE_SECONDS:
+                message = _COMMENT
+            if message:
                 said_at = now
-                yield _COMMENT
-    finally:
-        if upcoming is not None:
-            upcoming.cancel()
+                yield message

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,19 +25,29 @@ Versions = Callable[[], tuple[str, ...]]
 
 
 @dataclass(eq=False, slots=True)
-class _Watcher:
+class Watcher:
     """Somebody's unread messages; None is the last."""
 
-    unread: asyncio.Queue[str | None] = field(
-        default_factory=lambda: asyncio.Queue(_MOST_UNREAD + 1)
-    )
+    _unread: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
+
+    async def next(self, seconds: float) -> str | None:
+        """What is to be read next; None after the last.
+
+        Raises:
+            TimeoutError: nothing came within the time.
+        """
+        async with asyncio.timeout(seconds):
+            return await self._unread.get()
 
     def send(self, message: str) -> bool:
         """False once there are too many."""
-        if self.unread.qsize() >= _MOST_UNREAD:
+        if self._unread.qsize() >= _MOST_UNREAD:
             return False
-        self.unread.put_nowait(message)
+        self._unread.put_nowait(message)
         return True
+
+    def end(self) -> None:
+        self._unread.put_nowait(None)
 
 
 class Live:
@@ -46,7 +56,7 @@ class Live:
     def __init__(self, overviews: Overviews, versions: Versions) -> None:
         self._overviews = overviews
         self._versions = versions
-        self._watchers: set[_Watcher] = set()
+        self._watchers: set[Watcher] = set()
         self._watched = asyncio.Event()
         self._stopping = False
         self._known = _Known()
@@ -59,18 +69,19 @@ class Live:
         """
         return overview_told(await self._overviews.read())
 
-    async def watch(self) -> AsyncIterator[str]:
-        """The whole, then what changes, until the process stops or the watcher falls behind."""
-        watcher = _Watcher()
-        if not self._stopping:
+    @contextmanager
+    def watching(self) -> Iterator[Watcher]:
+        """Somebody who is told the whole, then what changes, until the process stops or they fall
+        behind."""
+        watcher = Watcher()
+        if self._stopping:
+            watcher.end()
+        else:
             watcher.send(self._first())
             self._watchers.add(watcher)
             self._watched.set()
-        else:
-            watcher.unread.put_nowait(None)
         try:
-            while (message := await watcher.unread.get()) is not None:
-                yield message
+            yield watcher
         finally:
             self._watchers.discard(watcher)
 
@@ -97,8 +108,7 @@ class Live:
         """End all streams: a process that stops waits for its requests."""
         self._stopping = True
         for watcher in self._watchers:
-            with contextlib.suppress(asyncio.QueueFull):
-                watcher.unread.put_nowait(None)
+            watcher.end()
 
     def _first(self) -> str:
         return self._known.whole() or _message("hello", {})
@@ -107,7 +117,7 @@ class Live:
         for watcher in list(self._watchers):
             if not all(watcher.send(message) for message in messages):
                 self._watchers.discard(watcher)
-                watcher.unread.put_nowait(None)
+                watcher.end()
 
 
 class _Known:
